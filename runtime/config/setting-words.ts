@@ -15,33 +15,33 @@ statusPort |  | 8090 | Port that serves the status page, status and health as JS
 statusHost |  | 0.0.0.0 | Address that the status is served on. Default: 0.0.0.0 under IoT Edge, elsewhere 127.0.0.1
 faultInjection |  | true | Lets the method skip lose windows on purpose, to try repair. Never in production
 logLevel |  | debug | The least level that is logged
-revertAfterMs | ms | 10min | A configuration with which the hub, or equipment, that had a connection has none for so long is taken back; 0 for never
+revertAfterMs | ms | 10min | A new configuration is rolled back if a connection that worked before does not return within this time; 0: never
 windows |  | {ageMs: 10s} | When a window closes and is sent
-windows.ageMs | ms | 10s | A window closes once it is so old: the typical delay of live data
-windows.quietMs | ms | 1min | A window without a reading may stay open for so long
-windows.maxBytes | bytes | 204800 | A window closes once it is so large
+windows.ageMs | ms | 10s | A window closes at this age: the typical delay of live data
+windows.quietMs | ms | 1min | The same for a window without a reading
+windows.maxBytes | bytes | 204800 | A window closes at this size
 spool |  | {flashSaver: true} | How readings are kept on the disk
 spool.commitIntervalMs | ms | 200 | Longest time until a reading is durable. Default 200, with flashSaver 1000
-spool.commitBytes | bytes | 4194304 | So many bytes that wait, as estimated in memory, bring the commit forward
+spool.commitBytes | bytes | 4194304 | A commit is made earlier once this many bytes (estimated, in memory) wait for it
 spool.flashSaver |  | true | Fewer commits for flash that wears: a power cut takes up to a second with it instead of a fifth
 spool.retention |  | {archiveMs: 3d} | What is kept for how long, and how much of it. Read at start only
-retention.archiveMs | ms | 3d | So long is kept what was sent, to answer requests for it again
-retention.archiveBytes | bytes | 1073741824 | So much is kept of what was sent
-retention.unsentMs | ms | 7d | So long is kept what could not be sent
-retention.maxBytes | bytes | 4294967296 | All of the spool at most
-retention.reserveBytes | bytes | 268435456 | The disk keeps this much free for others
-retention.policy |  | backpressure | Without room: drop-oldest removes the oldest unsent windows, backpressure stops reading sources that keep a history of their own
+retention.archiveMs | ms | 3d | How long acknowledged messages are kept, to answer requests for them again
+retention.archiveBytes | bytes | 1073741824 | How many bytes of acknowledged messages are kept
+retention.unsentMs | ms | 7d | How long messages are kept that could not be sent
+retention.maxBytes | bytes | 4294967296 | Largest size of the whole spool
+retention.reserveBytes | bytes | 268435456 | How much of the disk is left free for others
+retention.policy |  | backpressure | When there is no room: drop-oldest removes the oldest unsent windows; backpressure pauses sources that keep a history of their own
 spool.encryption |  | {key: {file: /run/secrets/spool.key}} | Encryption at rest. Read at start only; without it nothing is encrypted
 encryption.key |  | {file: /run/secrets/spool.key} | Where the key is: a file, a variable of the environment, or IoT Edge
 encryption.key.file |  | /run/secrets/spool.key | File with 32 random bytes: 64 hex digits, base64, or as they are
 encryption.key.env |  | SPOOL_KEY | Variable of the environment with 64 hex digits or base64
 encryption.key.workload |  | true | A random key, wrapped by IoT Edge
 encryption.previousKeys |  | [{file: /run/secrets/old.key}] | Keys that older records may be encrypted with
-previousKeys[].file |  | /run/secrets/old.key | As of key
-previousKeys[].env |  | OLD_SPOOL_KEY | As of key
-previousKeys[].workload |  | true | As of key
-encryption.waitMs | ms | 1min | So long a start waits for a key that cannot be had
-encryption.withoutKey |  | wait | Then: go-on-plain writes unencrypted and says so, wait records nothing
+previousKeys[].file |  | /run/secrets/old.key | As for key.file
+previousKeys[].env |  | OLD_SPOOL_KEY | As for key.env
+previousKeys[].workload |  | true | As for key.workload
+encryption.waitMs | ms | 1min | How long a start waits for a key that is not available
+encryption.withoutKey |  | wait | What follows: go-on-plain writes unencrypted and reports it, wait records nothing
 uplink |  | {body: readings/1} | How the hub is reached, and what it is sent
 uplink.transport |  | amqp-ws | AMQP, or AMQP over WebSocket where only port 443 is open
 uplink.body |  | readings/1 | Form of the bodies: columns/1 is compact, readings/1 plain for Stream Analytics
@@ -60,14 +60,14 @@ inFlight.bytes | bytes | 8388608 | Bytes in flight at most
 clock |  | {trust: synchronised} | How far this gateway's clock is trusted
 clock.trust |  | synchronised | plausible: unless it looks wrong; synchronised: once it was set since the start, or synchronisedFile is there; always
 clock.synchronisedFile |  | /run/systemd/timesync/synchronized | File that is there once the clock is synchronised
-clock.confirmMs | ms | 1min | So long a clock that may have been put back to the shutdown waits to be set
-clock.slewMs | ms | 2s | Smaller steps of the clock are made up for without a break
-clock.policy |  | hold | Where the clock never comes right: go-on-marked stamps with a mark, hold waits for ever
-clock.policyAfterMs | ms | 15min | After so long the policy holds
+clock.confirmMs | ms | 1min | How long readings wait for a clock to be set that may have restarted from the time of the shutdown
+clock.slewMs | ms | 2s | Smaller steps of the clock cause no break
+clock.policy |  | hold | When the clock is still not trusted: go-on-marked stamps readings and marks them uncertain, hold waits for ever
+clock.policyAfterMs | ms | 15min | How long readings wait for a trusted clock before clock.policy applies
 clock.provisionalMaxBytes | bytes | 16777216 | Room for readings that wait for the clock
 restarts |  | {free: 5} | Starts that follow crashes: sources wait before they begin
 restarts.free | crashes | 5 | Crashes in a row, each soon after its start, before a start waits
-restarts.quickMs | ms | 5min | A run that held for so long was sound
+restarts.quickMs | ms | 5min | A crash later than this after the start is not counted
 restarts.maxPauseMs | ms | 5min | The first wait is 1 s; each further crash doubles it, up to this
 remoteWrites |  | true | Lets the direct method write write tags that may be written
 rules |  | [] | What the gateway decides by itself, with or without a network
@@ -75,7 +75,7 @@ rules[].name |  | overheated | Name of the rule; its stream is rule:NAME
 rules[].inputs |  | {input: {source: press}} | Inputs by their names in the query (*). Default: each source under its own name
 inputs.*.source |  | press | Name of the source, a list of names, or "*" for all
 inputs.*.time |  | timeCreated | What the query calls the index of a row; TIMESTAMP BY it costs nothing
-inputs.*.types |  | {pressure: float} | Fields whose numbers are float or bigint whatever they look like; else each value says so itself
+inputs.*.types |  | {pressure: float} | Fields whose numbers are always float, or always bigint. Default: by each value
 rules[].query |  | "SELECT tag INTO output FROM press" | Query in the Stream Analytics query language
 rules[].when |  | temperature > 30 | The short form: the condition
 rules[].until |  | temperature < 25 | The short form: when the condition is over
@@ -87,16 +87,16 @@ write.source |  | press | Source of the tag
 write.tag |  | setpoint | Tag to write
 write.value |  | 20 | Value to write, or the field of the row that holds it
 value.field |  | command | Field of the row that holds the value
-rules[].validForMs | ms | 30s | An action is carried out so long after the time of its row, and after its decision, or never
+rules[].validForMs | ms | 30s | How old a row, and a decision, may be for its action to be carried out; later it expires
 rules[].perMinute | actions | 60 | Actions a minute for one target
 rules[].dryRun |  | true | Decides, and carries nothing out
 rules[].beforeDurable |  | true | Decides and acts before readings are on the disk: sooner by up to two commits, and a power cut may take back what it rests on. Its rows say so
 rules[].actOnLacking |  | true | Also acts on rows that rest on inputs of which something was not known
-rules[].waitMs | ms | 5s | A source that says nothing holds up the others for so long at most. Default: 5 s, or twice the time in which its slowest source goes on
+rules[].waitMs | ms | 5s | Longest time that the others wait for a source that says nothing. Default: 5 s, or twice the reporting interval of its slowest source
 rules[].tolerance |  | {lateMs: 5s} | How far events may be late or out of order, for inputs with TIMESTAMP BY a field that is not their index
 tolerance.outOfOrderMs | ms | 0 | How far events may come out of order
 tolerance.lateMs | ms | 5s | How late events may come
-tolerance.aheadMs | ms | 5min | How far an event may lie ahead of its index; after a hole, rows are marked for so long
+tolerance.aheadMs | ms | 5min | How far an event may lie ahead of its index; for as long, rows after a hole are marked
 tolerance.policy |  | drop | What becomes of others: adjust their time, or drop them
 rules[].limits |  | {maxKeys: 1000} | What the rule may keep in memory
 limits.maxKeys | keys | 1000 | Groups at most
@@ -111,9 +111,9 @@ sources[].host |  | 10.0.0.5 | Host name or IP address
 sources[].port |  | 502 | TCP port
 sources[].connection |  | shared | shared: all sources with this host and port take turns on one connection
 sources[].transactionId |  | ignore | ignore: for devices that do not repeat the number of a request in its answer
-sources[].unitId |  | ignore | ignore: for devices that fill in another unit in their answers. Only with a connection of its own
+sources[].unitId |  | ignore | ignore: for devices that put another unit id into their answers. Only with a connection of its own
 sources[].frameLength |  | ignore | ignore: for devices that miscount in the header of their answers
-sources[].connectDelayMs | ms | 2s | Nothing is sent so long after the connection was made. Default with Modbus: as the device turned out to need; with serial instruments 0
+sources[].connectDelayMs | ms | 2s | Pause between connecting and the first request. Default: with Modbus as the device turned out to need, with serial instruments 0
 sources[].profile |  | energy-meter | Tags and settings of a family of devices: a built-in profile, a file, {use, at, prefix, only}, or a list of these
 tags[].scaleFrom |  | 40085 | Register that holds the power of ten of the value, in the same table
 tags[].model |  | {at: 40069, id: 103} | SunSpec model that the tag is of: its value is null (bad:wrong-model) unless that model stands there. Profiles fill it in
@@ -200,7 +200,7 @@ folders[].prefix |  | line1. | Put before the names of the tags
 folders[].maxTags | tags | 1000 | Tags at most
 folders[].maxDepth | levels | 8 | Levels of folders at most
 endpoint |  | opc.tcp://10.0.0.7:4840 | Address of the OPC UA server
-applicationUri |  | urn:maker:server | Of the server that is meant, where endpoint is a discovery server
+applicationUri |  | urn:maker:server | URI of the server to use, where endpoint is a discovery server
 security |  | {mode: SignAndEncrypt} | How the connection is secured
 security.mode |  | SignAndEncrypt | best: the strongest that the server offers
 security.policy |  | Basic256Sha256 | Only this one. Default: the strongest that the server offers
@@ -216,7 +216,7 @@ keepAliveMs | ms | 5s | The server says at least this often that it is there
 sources[].timestamp |  | server | Which of a value's times orders the stream: the equipment's (source), or when the server had it
 sources[].latenessMs | ms | 1s | How late, or out of order, values may come
 sources[].snapshots |  | false | Whether what a tag holds when observation begins is reported there
-sources[].history |  | {} | The equipment's own memory, which answers for what was missed. For OPC UA, {} is enough
+sources[].history |  | {} | The equipment's own memory, from which missed readings are fetched. For OPC UA, {} is enough
 history.kind |  | ring | ring: records in registers; file-records: function 20
 history.table |  | holding | Table of the ring
 history.base |  | 1000 | Address of the first record of the ring, counted from 0
@@ -236,11 +236,11 @@ history.since |  | "2026-01-31T00:00:00Z" | The first time that this stream is r
 history.settleMs | ms | 600000 | The server may write a value into its history so much later than it has it. Waited for where nothing tells whether it has: what came live and is there already shows that all before it is
 history.valuesPerNode | values | 1000 | Values of one node that one request asks for at most
 history.command |  | "D{from:6},{to:6}<CR>" | What asks for a range: {from}, {to}, {end}, {count}, with formats as {from:6}
-history.before |  | STOP<CR> | Sent before, for an instrument that talks by itself
+history.before |  | STOP<CR> | Sent before, for an instrument that sends by itself
 history.after |  | START<CR> | Sent after
 history.startsWith |  | R | What the records of a dump begin with, where live messages do not
 history.end |  | END | What the message that ends a dump begins with
-history.endSilenceMs | ms | 500 | Without an end mark: so much silence ends the dump
+history.endSilenceMs | ms | 500 | Silence that ends a dump without an end mark
 history.none |  | NO DATA | What the answer begins with where the instrument has nothing of the range
 history.timeoutMs | ms | 5s | Longest wait for the next record
 history.limitMs | ms | 1min | Longest dump
@@ -251,7 +251,7 @@ history.overlapMs | ms | 1min | How far before the range to look for proof that 
 history.bounds |  | {command: "B<CR>", pattern: "(?<oldest>\\\\d+),(?<newest>\\\\d+)"} | Asks what the memory holds
 bounds.command |  | B<CR> | What is sent to ask it
 bounds.pattern |  | "(?<oldest>\\\\d+),(?<newest>\\\\d+)" | Pattern of the answer, with the groups oldest and newest
-framing |  | {kind: delimiter, end: <CR>} | How messages are told apart
+framing |  | {kind: delimiter, end: <CR>} | How messages are separated
 framing.kind |  | delimiter | By an end mark, a fixed length, start and end marks, a length field, or silence
 framing.end |  | <CR> | What ends a message
 framing.start |  | <STX> | What begins a message; with start-end a list where there are several
@@ -274,12 +274,12 @@ fields.pattern |  | "^(?<weight>[-+ .0-9]+) kg" | Regular expression with a name
 fields.separator |  | ";" | What stands between columns
 fields.decimal |  | "," | Sign before the decimals
 fields.encoding |  | latin1 | Encoding of the text
-poll |  | {command: P<CR>, everyMs: 1s} | Asks for each message. Without it the instrument talks by itself
+poll |  | {command: P<CR>, everyMs: 1s} | Asks for each message. Without it the instrument sends by itself
 poll.command |  | P<CR> | What is sent to ask
 poll.everyMs | ms | 1s | How often it is sent
 poll.echo |  | true | The line gives back what is sent, as some two-wire adapters do
 sources[].onConnect |  | START<CR> | Sent once connected
-sources[].expectEveryMs | ms | 10s | An instrument that talks by itself and was not heard for so long is taken for gone
+sources[].expectEveryMs | ms | 10s | An instrument that sends by itself counts as gone when nothing came for this long
 sources[].refusals |  | ["?", ERR] | What answers begin with by which the instrument refuses
 sources[].ignore |  | ["#"] | What messages begin with that hold nothing of interest
 sources[].input |  | telemetry | Input of this module that a route of the deployment leads to
