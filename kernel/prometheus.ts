@@ -1,5 +1,5 @@
-// The metrics port as Prometheus reads it: the only importer of prom-client. Whoever counts adds to a number in a cell,
-// which the labels' own object finds; prom-client sees the numbers when somebody asks for the text.
+// Implements the metrics port for Prometheus; the only importer of prom-client. To count adds to a number in a cell, found by the
+// labels object; prom-client is given the numbers when the text is requested.
 //
 // Series are bounded: names and labels are those of a catalogue, values are cut, and each metric has so many series at most.
 // Counting never throws: what does not fit is left out, and counted itself.

@@ -70,7 +70,7 @@ export interface Edges {
   /** Folders of files that the twin may name, parted by colons. */
   readonly configFolders?: string | undefined;
   /** Whether the twin may configure the module. */
-  readonly heedTwin: boolean;
+  readonly useTwin: boolean;
   /** Where status and metrics are served unless the configuration says. Default false. */
   readonly isIotEdge?: boolean;
   /** Whether the module may begin without a configuration, and wait for one. */
@@ -125,14 +125,14 @@ interface Intake {
   readonly closeStream: (batchId: string) => Promise<void>;
 }
 
-interface WayOut {
+interface Outbound {
   readonly uplink: EdgeUplink;
   readonly forwarder: Forwarder;
   readonly dayUse: DayUseSaver;
   readonly jobs: BackfillJobs;
 }
 
-type Parts = Disk & Intake & WayOut & Reports & { readonly rules: RulesHost };
+type Parts = Disk & Intake & Outbound & Reports & { readonly rules: RulesHost };
 
 /** Builds and starts the whole module. @throws HoldfastError when it cannot start; nothing is left open then. */
 export async function composeModule(edges: Edges): Promise<ComposedModule> {
@@ -143,12 +143,12 @@ export async function composeModule(edges: Edges): Promise<ComposedModule> {
     edges.onLogLevel(config.logLevel);
     Object.assign(disk.encoding, encodingOf(config));
     const intake = await makeIntake(edges, disk, config);
-    const wayOut = await makeWayOut(edges, disk, intake, config);
-    const acting = makeRules(edges, { ...disk, ...intake, ...wayOut });
+    const outbound = await makeOutbound(edges, disk, intake, config);
+    const acting = makeRules(edges, { ...disk, ...intake, ...outbound });
     const { rules } = acting;
     const write = makeWriteMethod(edges, acting, () => disk.activeConfig.config().remoteWrites);
-    const reports = makeReports({ ...edges, ...disk, ...intake, ...wayOut, rules, write }, startedAt);
-    return await run(edges, { ...disk, ...intake, ...wayOut, ...reports, rules }, config);
+    const reports = makeReports({ ...edges, ...disk, ...intake, ...outbound, rules, write }, startedAt);
+    return await run(edges, { ...disk, ...intake, ...outbound, ...reports, rules }, config);
   } catch (error) {
     await disk.spool.close();
     throw error;
@@ -160,7 +160,7 @@ async function openDisk(edges: Edges): Promise<Disk> {
   const sources = createSourceSet<SourceConfig, SupervisedSource>({ log });
   const activeConfig = createActiveConfig({
     ...(edges.configFile !== undefined && { file: edges.configFile }),
-    heedTwin: edges.heedTwin,
+    useTwin: edges.useTwin,
     dataFolder: edges.dataFolder,
     remoteFolders: edges.configFolders,
     keepForStart: edges.keepForStart,
@@ -233,7 +233,12 @@ async function makeIntake(edges: Edges, disk: Disk, config: Config): Promise<Int
   return { tap, windows, inputs, delayed, starts, learned, closeStream };
 }
 
-async function makeWayOut(edges: Edges, disk: Disk, { windows }: Intake, config: Config): Promise<WayOut> {
+async function makeOutbound(
+  edges: Edges,
+  disk: Disk,
+  { windows }: Intake,
+  config: Config,
+): Promise<Outbound> {
   const { clock, random, log, metrics } = edges;
   const { spool, activeConfig, history } = disk;
   const uplink = edges.connect(config.uplink);
@@ -311,7 +316,7 @@ async function run(edges: Edges, parts: Parts, config: Config): Promise<Composed
   });
   uplink.onDesired((properties) => activeConfig.desired(properties));
   uplink.onReported((reported) => {
-    spool.hearLife(lifeIn(reported)).catch((error) => {
+    spool.compareWithHub(lifeIn(reported)).catch((error) => {
       log.warn(
         { code: codeOf(error, 'unexpected-trouble'), reason: describeError(error) },
         'the state of the spool as the hub knows it could not be processed',

@@ -38,7 +38,7 @@ const clock = systemClock;
 const random = systemRandom;
 
 async function startModule(options: StartOptions, log: ProcessLog): Promise<ComposedModule> {
-  const { dataFolder, configFile, destination, heedTwin, mayWait, signal } = options;
+  const { dataFolder, configFile, destination, useTwin, mayWait, signal } = options;
   const identity = destination.kind === 'hub' ? destination.identity : undefined;
   const { HOLDFAST_CONFIG_FOLDERS, HOLDFAST_MARK_FOLDER } = process.env;
   const boot = readBoot(random.uuid());
@@ -48,7 +48,7 @@ async function startModule(options: StartOptions, log: ProcessLog): Promise<Comp
     common: edgeLabels(process.env, connectionStringOf(identity), random.uuid()),
   });
   await makeDataFolder(dataFolder);
-  const settings = await readStartSettings({ dataFolder, file: configFile, heedTwin });
+  const settings = await readStartSettings({ dataFolder, file: configFile, useTwin });
   const keys = await openSpoolKeys(settings.spool.encryption, {
     environment: process.env,
     folder: join(dataFolder, 'spool', 'keys'),
@@ -74,7 +74,7 @@ async function startModule(options: StartOptions, log: ProcessLog): Promise<Comp
     dataFolder,
     configFile,
     configFolders: HOLDFAST_CONFIG_FOLDERS,
-    heedTwin,
+    useTwin,
     mayWait,
     settings,
     keys,

@@ -38,12 +38,12 @@ interface CoverageRow extends RangesRow {
   readonly unheard: number;
 }
 
-/** A window is open for a minute as a rule, and takes its time to come. */
+/** How far the end of a stream may lag: a window is open for up to a minute, and takes time to arrive. */
 const windowMs = 120_000;
 
 /**
- * SQL: what of the period, an int8range, lies behind the end of the stream `s` by time and was not heard of, up to where
- * its partition has been read.
+ * SQL: the part of the period, an int8range, that lies behind the end of the stream `s` (ordered by time), as far as its partition has been
+ * read: nothing is known of it.
  */
 export const unheardOf = (period: string) => `
   (case when s.index_kind = 'time' and not isempty(s.span)

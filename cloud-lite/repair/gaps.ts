@@ -30,12 +30,12 @@ export const liveGapsWithin = (stream: string, start: string, end: string) => `
                where b.stream_id = ${stream} and b.state <> 'closed' and lower(b.range) <= ${start}
                order by lower(b.range) desc limit 1), ${start})`;
 
-/** A hole that ends in the future is looked at in pieces of so much that is past: each is a gap of its own. */
+/** The past part of a hole that ends in the future is recorded in pieces of this length, each as a gap. */
 const pieceMs = 300_000;
 
 /**
- * Holes of these segments that were not there at the last look begin to wait. What of one lies in the future is none yet: it
- * is where the stream has to come first. @returns how many.
+ * Records the holes of these segments that were not there at the last look: they begin to wait for the detection delay. The part of a hole
+ * that lies in the future is left out. @returns how many.
  */
 export async function noticeGaps(
   session: Session,

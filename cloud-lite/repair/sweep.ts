@@ -170,7 +170,7 @@ async function followAll(
   }
 }
 
-/** Begins at a stream of no choice, and goes round: where there is more to ask for than one sweep records, all get their turn. */
+/** Begins at a random stream and goes round, so that all get their turn where there is more to request than one sweep records. */
 async function recordAll(
   database: Database,
   random: Random,

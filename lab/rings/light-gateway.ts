@@ -27,7 +27,7 @@ export async function startLightGateway(
 ): Promise<LightGateway> {
   const kept = new Map<string, unknown>();
   const active = createActiveConfig({
-    heedTwin: true,
+    useTwin: true,
     dataFolder: '/data/holdfast',
     clock: systemClock,
     log: silentLog,

@@ -36,7 +36,7 @@ export interface StartOptions {
   readonly configFile: string | undefined;
   readonly dataFolder: string;
   /** False: the gateway's own file alone decides. */
-  readonly heedTwin: boolean;
+  readonly useTwin: boolean;
   readonly destination: Destination;
   /** Whether the module may begin without a configuration, and wait for one. */
   readonly mayWait: boolean;
@@ -101,7 +101,7 @@ async function startOptions(options: RunOptions, log: ProcessLog, signals: Signa
   return {
     configFile,
     dataFolder,
-    heedTwin: !isHubless && from !== 'file',
+    useTwin: !isHubless && from !== 'file',
     destination:
       identity === undefined
         ? { kind: 'lines', sink: await lineSink(options, signals.end) }

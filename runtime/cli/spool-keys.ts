@@ -58,7 +58,7 @@ async function settingsFor(
   const start = await readStartSettings({
     dataFolder: dirname(rootOf(layout)),
     file: process.env.HOLDFAST_CONFIG,
-    heedTwin: true,
+    useTwin: true,
   });
   return start.spool.encryption;
 }

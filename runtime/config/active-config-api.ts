@@ -13,7 +13,7 @@ export interface ActiveConfigOptions {
   /** The gateway's own file; absent: the twin alone decides. */
   readonly file?: string;
   /** Whether the twin is heeded. */
-  readonly heedTwin: boolean;
+  readonly useTwin: boolean;
   /** The one in use. */
   readonly dataFolder: string;
   /** Folders of files that the twin may name, separated by colons: see remote-files.ts for the default. */

@@ -38,11 +38,11 @@ afterEach(() => {
 interface Bench {
   readonly file?: string | null;
   readonly store?: ReturnType<typeof makeStore>;
-  readonly heedTwin?: boolean;
+  readonly useTwin?: boolean;
   readonly folder?: string;
 }
 
-function bench({ file, store = makeStore(), heedTwin = true, folder: given }: Bench = {}) {
+function bench({ file, store = makeStore(), useTwin = true, folder: given }: Bench = {}) {
   const folder = given ?? mkdtempSync(join(tmpdir(), 'config-'));
   if (!given) folders.push(folder);
   mkdirSync(join(folder, 'data'), { recursive: true });
@@ -57,7 +57,7 @@ function bench({ file, store = makeStore(), heedTwin = true, folder: given }: Be
   const state = { connected: false, sources: new Set<string>(), applying: async () => {} };
   const active = createActiveConfig({
     file: path,
-    heedTwin,
+    useTwin,
     dataFolder: join(folder, 'data'),
     clock,
     log: silentLog,
@@ -182,7 +182,7 @@ describe('at boot', () => {
     const again = bench({ file: yaml('a'), store: bereft.store });
     await again.boot();
     expect(again.active.isDecided()).toBe(true);
-    const alone = bench({ file: yaml('a'), heedTwin: false });
+    const alone = bench({ file: yaml('a'), useTwin: false });
     await alone.boot();
     expect(alone.active.isDecided()).toBe(true);
   });
@@ -257,7 +257,7 @@ describe('while running', () => {
   });
 
   it('is heard by a file alone where the twin is not to be heeded', async () => {
-    const site = bench({ file: yaml('a'), heedTwin: false });
+    const site = bench({ file: yaml('a'), useTwin: false });
     await site.boot();
     await site.twin({ $version: 2, sources: [source('b')] });
     expect(site.names()).toEqual(['a']);

@@ -60,7 +60,7 @@ class LayeredConfig implements ActiveConfig {
 
   constructor(options: ActiveConfigOptions) {
     this.#options = options;
-    this.#twin = options.heedTwin ? 'unread' : { kind: 'none' };
+    this.#twin = options.useTwin ? 'unread' : { kind: 'none' };
     const { file: configFile, dataFolder, remoteFolders } = options;
     this.#remote = remoteFilesOf({ named: remoteFolders, configFile, dataFolder });
     this.#trial = new Trial({
@@ -145,7 +145,7 @@ class LayeredConfig implements ActiveConfig {
   }
 
   desired(properties: Readonly<Record<string, unknown>>): void {
-    if (!this.#options.heedTwin) return;
+    if (!this.#options.useTwin) return;
     this.#twin = twinWish(properties);
     this.#again();
   }

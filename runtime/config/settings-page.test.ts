@@ -67,7 +67,7 @@ describe('explain', () => {
     expect(explain('windows.ageMs')).toEqual({
       text: [
         'windows.ageMs (ms)',
-        '  A window closes once it is so old: the typical delay of live data',
+        '  A window closes at this age: the typical delay of live data',
         '  default: 10000',
         '  possible: 100 to 3600000',
         '  example: ageMs: 10s',

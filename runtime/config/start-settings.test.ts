@@ -15,7 +15,7 @@ afterEach(() => rmSync(folder, { recursive: true }));
 
 const config = (more: object) => validateConfig({ sources: [], ...more }, 'test');
 const written = (more: object) => writeFileSync(file, JSON.stringify({ sources: [], ...more }));
-const read = (heedTwin = true) => readStartSettings({ dataFolder: folder, file, heedTwin });
+const read = (useTwin = true) => readStartSettings({ dataFolder: folder, file, useTwin });
 
 describe('the settings of the next start', () => {
   it("are the twin's where it holds a whole configuration, else the file's as it is by then", async () => {

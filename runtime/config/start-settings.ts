@@ -16,13 +16,13 @@ const maxBytes = 1024 * 1024;
 export async function readStartSettings(options: {
   readonly dataFolder: string;
   readonly file: string | undefined;
-  readonly heedTwin: boolean;
+  readonly useTwin: boolean;
 }): Promise<Config> {
-  const { dataFolder, file, heedTwin } = options;
+  const { dataFolder, file, useTwin } = options;
   const kept = await readKept(dataFolder);
   // As the active configuration is decided: what the twin configured stands above the gateway's own file.
-  const overlay = heedTwin ? kept?.overlay : undefined;
-  if (kept && kept.origin !== 'file' && heedTwin && overlay === undefined) return kept.config;
+  const overlay = useTwin ? kept?.overlay : undefined;
+  if (kept && kept.origin !== 'file' && useTwin && overlay === undefined) return kept.config;
   return (await fromFile(file, overlay)) ?? kept?.config ?? validateConfig({ sources: [] }, 'defaults');
 }
 

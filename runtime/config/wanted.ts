@@ -24,7 +24,8 @@ export type Outcome =
   /** Neither file nor twin has one. */
   | { readonly kind: 'nothing'; readonly problems: readonly Problem[] };
 
-export interface Wish {
+/** Where a configuration may come from. */
+export interface ConfigSources {
   /** `unread`: the twin was not reached yet. */
   readonly twin: TwinWish | 'unread';
   /** The gateway's own file. */
@@ -37,11 +38,11 @@ export interface Wish {
 type OnFile = (file: string) => void;
 
 /** `onFile` hears each file that was read. */
-export async function loadWanted(wish: Wish, onFile: OnFile): Promise<Outcome> {
-  const { twin, file, running, remote } = wish;
+export async function loadWanted(from: ConfigSources, onFile: OnFile): Promise<Outcome> {
+  const { twin, file, running, remote } = from;
   if (twin === 'unread') {
     // Last good stands for the twin until it was read; the gateway's own file is as near as ever.
-    if (running?.overlay !== undefined) return loadOverFile(running.version, running.overlay, wish, onFile);
+    if (running?.overlay !== undefined) return loadOverFile(running.version, running.overlay, from, onFile);
     if (running && running.origin !== 'file') return { kind: 'loaded', good: running };
     return loadFile(file, onFile);
   }
@@ -51,7 +52,7 @@ export async function loadWanted(wish: Wish, onFile: OnFile): Promise<Outcome> {
     case 'bad':
       return { kind: 'wrong', of: { origin: 'twin', version: twin.version }, problems: twin.problems };
     case 'settings':
-      return loadOverFile(twin.version, twin.overlay, wish, onFile);
+      return loadOverFile(twin.version, twin.overlay, from, onFile);
     case 'inline': {
       const of = { origin: 'twin', version: twin.version } as const;
       return outcomeOf(of, () => loadValue(twin.value, 'module twin', { onFile, remote }));
@@ -80,7 +81,7 @@ export async function loadFile(file: string | undefined, onFile?: OnFile): Promi
 export async function loadOverFile(
   version: string,
   overlay: Overlay,
-  { file, running }: Pick<Wish, 'file' | 'running'>,
+  { file, running }: Pick<ConfigSources, 'file' | 'running'>,
   onFile?: OnFile,
 ): Promise<Outcome> {
   const own = await loadFile(file, onFile);

@@ -22,13 +22,13 @@ export interface SourceFacts {
 
 export interface SiteFacts {
   readonly sources: readonly SourceFacts[];
-  /** Every source has told its name: one that is not among them is nowhere. */
+  /** True where the list is complete: a source that is not in it does not exist. */
   readonly areAllNamed: boolean;
-  /** That telemetry is sent to. */
+  /** The output of this module that telemetry is sent to. */
   readonly output: string;
 }
 
-/** What rules say of each other, and of the rest of the site. Rules that are wrong by themselves are undefined. */
+/** Checks what rules refer to: other rules and the rest of the site. A rule that is invalid by itself is undefined. */
 export function checkRules(
   rules: readonly (RuleSettings | undefined)[],
   { sources, areAllNamed, output }: SiteFacts,

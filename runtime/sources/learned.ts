@@ -31,7 +31,7 @@ interface SettingStore {
 }
 
 const setting = 'learned';
-/** Of more sources than this the first are forgotten. */
+/** Beyond this number of sources, those noted first are forgotten. */
 const maxSources = 1000;
 /** The most that is kept for one source, as JSON. */
 const maxBytes = 16_384;

@@ -62,7 +62,7 @@ export interface SpoolOptions {
   /** A folder outside of the data folder, where it is noted how far the spool has come. Default: none. */
   readonly noteElsewhere?: string;
   /**
-   * `hearLife` will be called once the hub is reached: until then, windows that go on from before this start are not handed
+   * `compareWithHub` will be called once the hub is reached: until then, windows that go on from before this start are not handed
    * out. Default false.
    */
   readonly asksHub?: boolean;
@@ -107,7 +107,7 @@ export interface SpoolStats {
   readonly repair?: RepairStats;
   /** Whether this spool is known to be the one that was left; absent for one without a folder. */
   readonly continuity?: ContinuityStats;
-  /** To be told outside of the gateway, for `hearLife` of a later process. */
+  /** What is reported to the hub, for `compareWithHub` of a later process. */
   readonly life?: SpoolLife;
   readonly streams: readonly StreamStats[];
 }
@@ -124,10 +124,10 @@ export interface Spool extends Lanes, BackfillStore, WindowStore {
   /** The end of all that the stream ever claimed, where it is not open. */
   floorOf(batchId: string): number | undefined;
   /**
-   * What an earlier process told outside of the gateway of this module's spool; undefined if nothing was told, or it cannot
-   * be had. The first call counts. If the spool is older than that, all streams are `lost` from now on.
+   * Compares the spool with what earlier processes reported of it to the hub; undefined where they reported nothing, or it is not known. The first
+   * call counts. Where the spool is older than that, all streams are `lost` from now on.
    */
-  hearLife(told: Partial<SpoolLife> | undefined): Promise<void>;
+  compareWithHub(told: Partial<SpoolLife> | undefined): Promise<void>;
   /** Calls `listener` when a stream that was `proven` at its opening turns out not to be. Returns the way to stop that. */
   onLost(listener: () => void): () => void;
   /** Calls `listener` when `stats().backpressure` changes. Returns the way to stop that. */

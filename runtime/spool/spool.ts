@@ -299,7 +299,7 @@ class DurableSpool implements Spool {
     return this.#open().core.store.sizeBytes();
   }
 
-  async hearLife(told: Partial<SpoolLife> | undefined): Promise<void> {
+  async compareWithHub(told: Partial<SpoolLife> | undefined): Promise<void> {
     const { core, streams } = this.#open();
     const reason = await this.#continuity?.hear(told ?? {}, core, streams);
     this.#open().lanes.hubHeard();

@@ -60,7 +60,7 @@ export class ClockEvidence {
     };
   }
 
-  /** The wall clock's offset cannot be lower than this: time went on since what was recorded, and the release. */
+  /** The lowest possible offset of the wall clock: time is later than the last record, and later than the release. */
   leastOffsetMs(): number {
     const release = this.#releasedAt - this.#upAtStartMs;
     if (this.#recordedTo === undefined) return Math.round(release);
@@ -68,7 +68,7 @@ export class ClockEvidence {
     return Math.round(Math.max(release, recorded));
   }
 
-  /** A clock that cannot be right is no guide: from what is known, time cannot be earlier than this. */
+  /** The offset to use while the clock is doubted: the clock's own where it may be right, else the least that is possible. */
   guess(doubt: Doubt, offsetMs: number, before: Offset): Offset {
     const least = Math.max(this.leastOffsetMs(), before.offsetMs);
     return { offsetMs: isPlausible(doubt) ? offsetMs : least, marked: true };

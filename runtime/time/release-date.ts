@@ -1,5 +1,5 @@
 /**
- * When this version was released, UTC: whoever runs it lives later. Raised with each release; the image build
- * needs no clock of its own for it, so that the same source gives the same image.
+ * When this version was released, UTC. A clock that shows an earlier time is wrong. It is raised by hand with each release, and not set by
+ * the build, so that the same source gives the same image.
  */
 export const releasedAt = Date.UTC(2026, 10, 1);

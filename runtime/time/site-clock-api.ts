@@ -12,9 +12,9 @@ export interface SiteClockOptions {
   readonly clock: Clock;
   readonly boot: Boot;
   readonly settings: ClockSettings;
-  /** First called by `start`: the spool itself tells the time by this clock. */
+  /** Not called before `start`: the spool uses this clock, so it is opened after the clock is made. */
   readonly store: () => TimeStore;
-  /** Epoch ms: nobody runs this version earlier. */
+  /** Epoch ms: a clock that shows an earlier time is wrong. */
   readonly releasedAt: number;
   /** Whether the machine's clock is said to be synchronised; asked once a second where the settings want it. */
   readonly synchronised?: () => Promise<boolean>;
@@ -47,21 +47,21 @@ export interface SiteClock {
   /** The sink for a source that stamps with `local`. `floor`: the end of all that its stream ever claimed. */
   open(inner: SourceSink, stream: { readonly batchId: string; readonly floor?: number }): SourceSink;
   /**
-   * The source of this stream is gone and has stopped. Resolves once nothing of the stream waits for its time any
-   * more, which may take as long as the clock does: true when its windows may be closed, false when it was opened
-   * again meanwhile. Call after `start`. Never rejects; pending for ever where the process stops first.
+   * Call when the source of this stream was removed and has stopped, and after `start`. Resolves once no reading of the stream waits for a
+   * trusted clock, which may take until the clock is trusted: with true where its windows may be closed, with false where the stream was
+   * opened again meanwhile. Never rejects; stays pending where the process stops first.
    */
   close(batchId: string): Promise<boolean>;
   /**
-   * After the streams are open and before the sources start. Places what an earlier process left undone.
+   * Call after the streams are open and before the sources start. Places readings that waited in an earlier process.
    * `openLeft` opens a stream whose readings wait although no source feeds it any more: `close` it afterwards.
    */
   start(openLeft?: (batchId: string) => void): Promise<void>;
-  /** After the sources stopped and before the windows close: what waits becomes durable. */
+  /** Call after the sources have stopped and before the windows close: readings that wait become durable. */
   stop(): Promise<void>;
   /** Cheap: whether the wall clock is trusted at this moment. */
   trusted(): boolean;
   state(): ClockState;
-  /** From when something ages that was stored at `storedAt`, as `storing` told it. Epoch ms. */
+  /** The wall-clock time, epoch ms, that belongs to `storedAt`, a time that `storing` gave: its age counts from there. */
   storedSince(storedAt: number): number;
 }

@@ -1,9 +1,8 @@
 // How far a stream's observation may advance in the time that has passed. Pure.
 //
-// A stamp says how far its equipment's clock has come, and that clock may jump. What it jumped over was never lived
-// through, so nothing of it was observed: such an advance is not believed, and the stream breaks. Delays are no jump:
-// the highest lead of stamps over monotonic time that was seen so far may always be reached again, by a message that
-// was held up, but not exceeded by more than a clock gains that runs fast or is adjusted.
+// A time stamp comes from the equipment's clock, and that clock may jump. No time passed in what it jumped over, so nothing of it was
+// observed: such an advance is refused, and the stream breaks. A delayed message is no jump: the largest lead of stamps over monotonic
+// time seen so far may be reached again at any time, but may be exceeded only by what a fast or adjusted clock gains.
 import type { IndexKind } from '../../wire/window.ts';
 import type { StreamStart } from './window-store.ts';
 
@@ -18,11 +17,13 @@ const caughtUpMs = 10_000;
 const stepMs = 1000;
 
 /**
- * What bounds a stream's index. `derived`: nothing, since what it is computed from is bounded. `live`: the time that passes. `own`: nothing, since this gateway stamps by its own
- * monotonic clock. `silenceMs`: its messages wait in a queue before they reach the source, and may then come faster than
- * they were made: by so much from one to the next, for more their sender never lets pass; by more only as far as time has
- * passed since the stream's last claim. Not up to the present: out of a queue, a clock that was set ahead looks like a
- * sender that stood still for as long.
+ * What bounds the advance of a stream's index:
+ * - `live`: the time that passes.
+ * - `own`: nothing, since this gateway stamps by its own monotonic clock.
+ * - `derived`: nothing, since what it is computed from is bounded.
+ * - `silenceMs`: messages wait in a queue, and may come faster than they were made. From one to the next the index advances by at most
+ *   `silenceMs`, the longest time that the sender lets pass, or by the time since the stream's last claim. The present is no bound: read
+ *   from a queue, a clock that was set ahead looks like a sender that was silent for as long.
  */
 export type PaceKind = 'live' | 'own' | 'derived' | { readonly silenceMs: number };
 

@@ -36,10 +36,10 @@ const defaults: Required<WindowLimits> = {
 };
 
 /**
- * A sender that sends its next message only when the last one is safe would get five a second through, were it to wait
- * for the whole interval. Where little comes, this makes no more commits: one a message either way.
+ * While somebody waits for a commit, the interval is divided by this: a sender that waits for each message to be durable would
+ * otherwise get five a second through. It makes no more commits: with such a sender there is one for each message anyway.
  */
-const hurry = 8;
+const waitedForDivisor = 8;
 
 interface Member {
   readonly options: StreamOptions;
@@ -278,7 +278,7 @@ class AllWindows implements Windows {
   /** Until the next commit, where nothing brings it forward but that somebody waits. */
   #intervalMs(): number {
     const { commitIntervalMs } = this.#limits;
-    return this.#urgent > this.#started ? commitIntervalMs / hurry : commitIntervalMs;
+    return this.#urgent > this.#started ? commitIntervalMs / waitedForDivisor : commitIntervalMs;
   }
 
   #isDirty(): boolean {

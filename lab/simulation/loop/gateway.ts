@@ -169,7 +169,7 @@ export class Gateway {
       log,
       metrics: noMetrics,
       dataFolder: '/simulated',
-      heedTwin: true,
+      useTwin: true,
       mayWait: true,
       settings,
       keys: { codec: plainCodec },

@@ -29,7 +29,7 @@ interface Waiting {
   readonly row: RecordValue;
 }
 
-/** A waiting row, roughly: looking at each field of each row would cost more than the rule does. */
+/** An estimate of a waiting row's memory: to measure each row would cost more than the rule itself. */
 const rowBytes = 256;
 
 type Counts = { -readonly [Name in keyof RuleCounts]: number };

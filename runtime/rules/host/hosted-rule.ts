@@ -73,15 +73,15 @@ export interface RuleStatus {
 }
 
 /**
- * Decisions at once, in a second of event time, and for one row that it was given: more than all three is taken for a flood. One
- * that went on would take the room of all other streams from them.
+ * A rule that yields more rows than all three of these (at once, in a second of event time, for each row that it was given) is suspended:
+ * going on it would fill the spool.
  */
 const maxRowsAtOnce = 10_000;
 const rowsASecond = 1000;
 const rowsForOne = 4;
-/** One step of one rule holds up everything else for so long at most, before it is taken out for a while. */
+/** A rule is suspended when one of its steps takes longer, since that blocks everything else. */
 const maxStepMs = 2000;
-/** That wait for an input which stands still; beyond, it is waited for no longer. */
+/** Rows that wait for an input which stands still. Beyond that the rule goes on without that input. */
 const maxWaiting = 100_000;
 const haltMs = { least: 1000, most: 300_000 };
 const wellAfterMs = 3_600_000;

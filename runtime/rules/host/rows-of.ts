@@ -2,8 +2,8 @@ import type { Reading } from '../../../wire/reading.ts';
 import type { RuleInputRow } from '../engine-api.ts';
 
 /**
- * Readings in index order as rows, one for each index: tags as fields, what stands behind a dot in a field of the field. A value that the
- * equipment calls bad is none: a rule that compares it would act on what nobody has measured.
+ * Converts readings in index order to rows, one for each index. Tags become fields; a tag `a.b` becomes field `b` of the record `a`. A value
+ * of bad quality is left out, since a rule must not act on what was not measured.
  */
 export function rowsOf(
   readings: readonly Reading[],

@@ -16,8 +16,8 @@
 //
 // A step that is too large is not believed at once: one garbled digit in an instrument without check sums, or a number
 // that was read while the equipment wrote it, would otherwise move the stream into the next cycle for good. It is held
-// until the next record bears it out, by the same number again or by one that follows it, next or not too far; if the
-// next record goes on from where we were, the held one was garbage.
+// until the next record confirms it, by the same number again or by one that follows it closely; if the
+// next record continues from the last accepted position instead, the held one was garbage.
 
 export interface CounterOptions {
   /** The numbers that the counter goes through, both included. */

@@ -1,21 +1,20 @@
 // Reads the blocks of a plan, and learns which registers a device refuses.
 //
-// An exception is asked about once more before anything follows from it: many pass. That the device does not know a
-// function or an address (exceptions 1, 2, 3) is then believed: the block is halved until what it refuses is known, that is
-// left out of later polls, and tried again now and then, since a device may have been restarting when it refused. Any
-// other exception is a failed request: its items have no value this time, and the rest is read all the same.
+// | the answer to a block's request | what follows |
+// |---|---|
+// | exception 1, 2 or 3 (function or address unknown), twice | the block is halved until the refused registers are known; later polls leave them out, and retry them after 10 s, doubling |
+// | another exception, twice | the request failed: its items have no value in this poll, the other blocks are read |
+// | none, or nonsense, while the unit answers other blocks | the same, once the next request has proven that the line is in step |
+// | none, for two blocks in a row | the pass ends |
+// | none, three times and for 10 s, while the unit answers other blocks | the block is halved in later passes, down to registers that are left out like refused ones |
 //
-// A block that is not answered at all, or with nonsense, is such a failure, too, where the unit answers others: the request
-// after it proves the line to be in step before it counts. Two of them in a row end the pass. Some devices say nothing
-// where others refuse: a block that stayed without an answer for ten seconds, three times at least, while others were answered is
-// halved in the passes that follow, down to what is then left alone like a refused register. Sooner it may be chance, and what
-// is left alone is not seen to change.
+// An exception is retried within the same poll because many are transient. A refusal is retried later because a device may have been
+// restarting. A silent block is not halved sooner, since its silence may be chance, and changes of a register that is left out are missed.
 //
-// What was refused before a session began is asked for in its first pass, where its time has come meanwhile: nobody could try it
-// again, and a null of long ago tells nothing of now.
+// Registers that were refused in an earlier session are retried in the first pass of a new one, if they are due by then.
 //
-// A register counts as missing only once the device has refused it again, ten seconds later or more, in the same session. Before
-// that the refusal may pass, and a null in place of a value that the device keeps in its memory would hide that it is to be had.
+// A register counts as missing only once the device has refused it again in the same session, at least ten seconds later. Before that
+// the refusal may be transient, and reporting null would hide a value that can still be read from the device's memory.
 import type { HoldfastError } from '../../../kernel/errors.ts';
 import { isBitTable, type RegisterTable } from '../codec/fields.ts';
 import type { ModbusClient } from './modbus-client.ts';
@@ -37,13 +36,13 @@ interface Refused extends Refusal {
 
 /** Blocks in a row without an answer that end a pass: the unit is not there, or the line is not in step. */
 const maxUnanswered = 2;
-/** A peer that is deaf for seconds on each connection, and closes each, is read over several of them all the same. */
+/** How often a pass goes on over a new connection, for a peer that closes each connection after a few requests. */
 const maxRestarts = 3;
 
 /** A device that is starting refuses registers that it returns a moment later: so the first wait is short, later ones double. */
 const firstRetryMs = 10_000;
 
-/** After a try that failed, and was not refused. */
+/** The wait before the next try, where the last one failed without a refusal. */
 const soonMs = 1000;
 
 export class BlockReader<I extends Item> {
@@ -53,9 +52,9 @@ export class BlockReader<I extends Item> {
   #failing: ReadonlyMap<I, number> = new Map();
   /** The same, before this pass. */
   #failedBefore: ReadonlyMap<I, number> = new Map();
-  /** Of the last pass: each session has its own. */
+  /** The client of the last pass. Each session has its own client. */
   #client: ModbusClient | undefined;
-  /** Of the last session in which all was read. */
+  /** The client of the last session in which everything was read. */
   #asked: ModbusClient | undefined;
   readonly #silent = new SilentBlocks();
   /** Places that a request may not read over, without an item that is refused there. */
@@ -300,7 +299,7 @@ export class BlockReader<I extends Item> {
     this.#remember();
   }
 
-  /** Somebody had it forgotten. */
+  /** The method `forget` has removed what was learned. */
   get #isForgotten(): boolean {
     const { learned } = this.#options;
     return learned !== undefined && this.#refused.size > 0 && learned.get().refused === undefined;

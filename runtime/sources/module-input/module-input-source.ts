@@ -51,7 +51,7 @@ class ModuleInputSource implements Source {
   readonly isUnordered: boolean;
   readonly queued: { readonly silenceMs: number };
   readonly silenceLimitMs: number;
-  /** Listening costs nothing, and who waits for an answer shall not wait for us. */
+  /** Short, since to listen again costs nothing, and edgeHub waits for an answer meanwhile. */
   readonly backoff = { minMs: 100, maxMs: 1000 };
   readonly #config: ModuleInputConfig;
   readonly #deps: ModuleInputDeps;
@@ -127,7 +127,7 @@ class ModuleInputSource implements Source {
       this.#count('holdfast_module_input_repeated_total');
     } else {
       const isTaken = this.#hand(read, message, stream);
-      // The room ended amid the message: what did not get in comes again.
+      // There was room for a part of the message only: it is sent again.
       if (!isTaken && sink.hasRoom?.() === false) throw this.#noRoom();
       this.#recent.add(mark);
     }

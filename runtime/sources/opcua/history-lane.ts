@@ -85,7 +85,7 @@ export class HistoryLane {
     const bound = this.#boundOf(start, end);
     await this.#bearOut(bound, end);
     await this.#confirmMemory();
-    // A little less than what was too much: then the next one comes whole, and no place is held for the rest.
+    // The next slice is a little shorter than what fitted, so that it comes whole and needs no continuation point.
     if (isFull) this.#spanMs = Math.max(1, Math.floor((bound - start) * 0.9));
     else if (most * 2 < valuesPerNode) this.#spanMs *= 2;
     this.#proven = bound;

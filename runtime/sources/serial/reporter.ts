@@ -19,7 +19,7 @@ import type { Order } from './stream-order.ts';
 
 /** State that outlives a session. */
 export interface StreamState extends TimeState {
-  /** Where records are numbered. */
+  /** Undefined where records have no numbers. */
   readonly counter: RecordCounter | undefined;
 }
 

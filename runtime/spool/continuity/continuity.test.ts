@@ -217,20 +217,20 @@ describe('a folder that was put back', () => {
     let told = 0;
     spool.onLost(() => told++);
     expect(spool.openStream('a', 'sequence').continuity).toBe('proven');
-    await spool.hearLife({ ...life!, start: life!.start + 5, commits: life!.commits + 1000 });
+    await spool.compareWithHub({ ...life!, start: life!.start + 5, commits: life!.commits + 1000 });
     expect(told).toBe(1);
     expect(spool.openStream('a', 'sequence').continuity).toBe('lost');
     expect(spool.stats()).toMatchObject({ damaged: 1, continuity: { state: 'lost' } });
     expect(spool.stats().life!.start).toBeGreaterThan(life!.start + 5);
     expect(spool.stats().life!.commits).toBeGreaterThan(life!.commits + 1000);
     // From now on the hub is told by this process.
-    await spool.hearLife({ ...life!, start: life!.start + 500 });
+    await spool.compareWithHub({ ...life!, start: life!.start + 500 });
     expect(told).toBe(1);
     const { life: now } = spool.stats();
     await spool.close();
     const after = await open(folder);
     after.onLost(() => told++);
-    await after.hearLife(now);
+    await after.compareWithHub(now);
     expect(told).toBe(1);
     await after.close();
   });
@@ -244,7 +244,7 @@ describe('a folder that was put back', () => {
     await live(folder);
     const { life } = (await live(folder)).stats;
     const spool = await open(folder);
-    await spool.hearLife(change_ === undefined ? undefined : { ...life!, ...(change_ as object) });
+    await spool.compareWithHub(change_ === undefined ? undefined : { ...life!, ...(change_ as object) });
     expect(spool.openStream('a', 'sequence').continuity).toBe('proven');
     await spool.close();
   });
@@ -252,7 +252,7 @@ describe('a folder that was put back', () => {
   it('and a hub that knows another spool says that the whole folder is another one', async () => {
     const folder = join(root, 'another');
     const spool = await open(folder);
-    await spool.hearLife({ spool: 'other', start: 1, commits: 1 });
+    await spool.compareWithHub({ spool: 'other', start: 1, commits: 1 });
     expect(spool.stats().continuity).toMatchObject({ state: 'lost', reason: expect.stringMatching(/other/) });
     await spool.close();
   });

@@ -24,19 +24,19 @@ export type Verdict =
   | { readonly continuity: 'lost'; readonly reason: string; readonly isDamage: boolean };
 
 const proven: Verdict = { continuity: 'proven' };
-// What file systems and clocks are apart.
+// By how much the times of file system and clock may differ.
 const toleranceMs = 2000;
 
 export function judge(evidence: Evidence): Verdict {
   const { record, beside, isNew } = evidence;
   if (record === undefined) {
-    // A first start that the power ended before it could tell the store.
+    // The power failed during the first start, before the store had the record.
     if (isNew && (beside?.mark?.start ?? 0) === 0) return proven;
     return unknown('the store says nothing of the folder that it belongs to');
   }
   const { commits } = evidence;
   const { starts } = record;
-  // The record came with a batch: without a count the count is what is damaged.
+  // The record was written by a batch, so there was at least one: a count of 0 is damaged.
   if (commits === 0) return unknown('how many batches the store holds is not known');
   for (const known of evidence.elsewhere) {
     const older = olderThan({ starts, commits }, known);

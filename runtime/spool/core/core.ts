@@ -27,7 +27,7 @@ export interface CoreOptions extends Omit<CommitterOptions, 'trailer' | 'onSynce
 
 /** Whether the hub, which was told of each start, confirms that this spool is the latest state. */
 export interface HubConfirmation {
-  /** `not-asked`: `hearLife` will not be called. `denies`: it knows of a later state of this spool, or of another one. */
+  /** `not-asked`: `compareWithHub` will not be called. `denies`: it knows of a later state of this spool, or of another one. */
   readonly state: 'not-asked' | 'awaited' | 'confirms' | 'denies';
   /** Number of this start. */
   readonly start: number;

@@ -56,7 +56,7 @@ async function tookBack(spool: Spool): Promise<void> {
 async function left(): Promise<string> {
   const folder = join(root, `spool-${copies++}`);
   const spool = await open(folder);
-  await spool.hearLife(undefined);
+  await spool.compareWithHub(undefined);
   await commit(spool, window(0, 10));
   await spool.close();
   return folder;
@@ -74,7 +74,7 @@ async function putBack(folder: string, work: (spool: Spool) => Promise<void>): P
 }
 
 const later = async (spool: Spool) => {
-  await spool.hearLife(undefined);
+  await spool.compareWithHub(undefined);
   await commit(spool, window(20, 30));
 };
 
@@ -90,7 +90,7 @@ describe('a window that goes on from before the start', () => {
     const { life } = spool.stats();
     let work = 0;
     spool.onWork(() => work++);
-    await spool.hearLife({ spool: life!.spool, start: life!.start - 1, commits: 0 });
+    await spool.compareWithHub({ spool: life!.spool, start: life!.start - 1, commits: 0 });
     expect(work).toBeGreaterThan(0);
     expect(await waiting(spool)).toEqual(['a;10-20', 'a;20-30', 'a;0-10']);
     expect(spool.stats().withheld).toBeUndefined();
@@ -111,7 +111,7 @@ describe('a window that goes on from before the start', () => {
     await commit(spool, window(10, 20));
     await commit(spool, window(20, 30));
     await waiting(spool);
-    await spool.hearLife({ ...told, start: told.start + 1 });
+    await spool.compareWithHub({ ...told, start: told.start + 1 });
     expect(spool.stats()).toMatchObject({ damaged: 1, continuity: { state: 'lost' } });
     await tookBack(spool);
     const entries = [...(await takeAll(spool, 'live')), ...(await takeAll(spool, 'backlog'))];
@@ -135,12 +135,12 @@ describe('a window that goes on from before the start', () => {
     await first.close();
     const second = await open(folder);
     expect(await waiting(second)).toEqual(['a;0-10']);
-    await second.hearLife({ ...told, start: told.start + 5 });
+    await second.compareWithHub({ ...told, start: told.start + 5 });
     // What was on its way to the disk when the hub was heard.
     await commit(second, window(15, 20));
     await second.close();
     const third = await open(folder);
-    await third.hearLife(undefined);
+    await third.compareWithHub(undefined);
     await tookBack(third);
     const entries = await takeAll(third, 'backlog');
     const claims = entries.filter(({ message }) => message.properties.isLate === undefined);
@@ -158,7 +158,7 @@ describe('a window that goes on from before the start', () => {
     }
     const spool = await open(folder);
     expect(spool.stats().life!.start).toBeGreaterThan(told.start);
-    await spool.hearLife(told);
+    await spool.compareWithHub(told);
     expect(spool.stats().continuity).toMatchObject({
       state: 'lost',
       reason: expect.stringMatching(/start 2 was another/),

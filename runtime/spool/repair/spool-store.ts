@@ -32,7 +32,7 @@ export interface SpoolStore {
   /** Entries are missing that were written: the store is rebuilt, if it can be. */
   reportDamage(reason: string): void;
   readonly isRepairable: boolean;
-  /** Ends what goes on beside. Before the store is closed. */
+  /** Stops the background check of the index. Call before the store is closed. */
   stop(): void;
 }
 

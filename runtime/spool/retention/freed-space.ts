@@ -1,7 +1,7 @@
 // Counts deleted bytes, and returns their space to the disk.
 //
-// The value log frees whole segments, once nothing in them is named. LevelDB, which has the rest, returns no space after
-// deletes: compacting the range that was swept costs little, since tables that hold only deleted entries just vanish.
+// The value log frees a segment as a whole, once nothing refers to it. LevelDB returns no space by itself after deletions, so the range
+// that was swept is compacted. That costs little: tables that hold only deleted entries are removed without being rewritten.
 
 import type { StoredWindowAt } from '../archive/stored-windows.ts';
 import type { SpoolCore } from '../core/core.ts';
