@@ -1,6 +1,6 @@
 // The logging port. It has the shape of pino's methods, so that pino itself satisfies it.
 
-/** Of a line that needs a person: docs/ERRORS.md says by its code what it means and what to do. */
+/** The fields of a line that needs a person: docs/ERRORS.md says by its code what it means and what to do. */
 export interface CodedFields {
   readonly code: string;
   readonly [field: string]: unknown;

@@ -40,7 +40,7 @@ export interface PrometheusMetrics extends Metrics {
 
 export const metricsContentType = 'text/plain; version=0.0.4; charset=utf-8';
 
-/** Of the exporter itself. */
+/** The exporter's own metrics. */
 export const ownMetrics = {
   holdfast_metrics_left_out_total: {
     type: 'counter',

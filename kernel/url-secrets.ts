@@ -6,7 +6,7 @@ const name = '[\\w.%-]*(?:pass|pwd|token|key|secret|credential|sig|auth)[\\w.%-]
 const parameter = new RegExp(`([?&;#]${name}=)[^&\\s'"]*`, 'gi');
 const hidden = '…';
 
-/** Of a text that is one value: no secret of an address in it is left, not even one with spaces. */
+/** Masks secrets in a text that is one address, also secrets with spaces. */
 export function maskedValue(text: string): string {
   const at = text.lastIndexOf('@');
   const scheme = /^[a-z][a-z0-9+.-]*:\/\//i.exec(text)?.[0];
@@ -15,7 +15,7 @@ export function maskedValue(text: string): string {
   return rest.replace(new RegExp(`([?&;#]${name}=)[^&]*`, 'gi'), `$1${hidden}`);
 }
 
-/** Of a text that may quote addresses. */
+/** Masks secrets in the addresses that a text quotes. */
 export function maskedText(text: string): string {
   return text
     .replace(userInfo, (_, scheme: string | undefined) => `${scheme ?? ''}${hidden}@`)

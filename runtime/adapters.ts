@@ -21,7 +21,7 @@ const byType = new Map(
   all.flatMap((adapter) => adapter.schemas.map((schema) => [typeOf(schema), adapter] as const)),
 );
 
-/** Of a type of source that the schema knows. */
+/** The adapter of a type of source that the schema knows. */
 export function adapterOf({ type }: { readonly type: SourceConfig['type'] }): Adapter<never> {
   return byType.get(type) as Adapter<never>;
 }

@@ -78,7 +78,7 @@ export interface Edges {
   /** What clock and spool need before the last good configuration, which is in the spool, can be read. */
   readonly settings: Config;
   readonly keys: SpoolKeys;
-  /** Whether something else keeps the wall clock synchronised; absent where nobody says. */
+  /** Whether something else keeps the wall clock synchronised; absent where it is not known. */
   readonly synchronised?: () => Promise<boolean>;
   openSpool(options: Omit<SpoolOptions, 'folder'>): Promise<Spool>;
   makeAdapters(inputs: Inputs): MakeSource;
@@ -121,7 +121,7 @@ interface Intake {
   readonly delayed: DelayedStart;
   readonly starts: StartJournal;
   readonly learned: LearnedBook;
-  /** Of a stream whose source is gone: what waits for the clock still goes to its windows. */
+  /** Closes a stream whose source was removed: readings that wait for the clock still go to its windows. */
   readonly closeStream: (batchId: string) => Promise<void>;
 }
 

@@ -58,7 +58,7 @@ async function* pages(range: Window, options: RuleHistoryOptions): AsyncGenerato
 interface Fate {
   readonly input: string;
   readonly voids: readonly VoidRange[];
-  /** Of these it may still turn out. */
+  /** The ranges that are not decided yet. */
   readonly open: Coverage;
 }
 

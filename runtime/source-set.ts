@@ -29,13 +29,13 @@ export interface SourceSet<Settings extends SourceSettings, Member extends SetMe
   start(): void;
   /** Resolves once what ended has ended and what is new has started. One call at a time. */
   change(removed: readonly string[], started: readonly Settings[]): Promise<void>;
-  /** Stops everything, also amid a change. Idempotent. */
+  /** Stops everything, also during a change. Idempotent. */
   stop(): Promise<void>;
-  /** Before that nobody can say which streams have a source. */
+  /** Before that it is not known which streams have a source. */
   readonly isLoaded: boolean;
   readonly running: ReadonlyMap<string, Member>;
   readonly failed: readonly { readonly name: string; readonly reason: string }[];
-  /** The configuration has the stream's source, but it could not be built: what its equipment has, nobody can say. */
+  /** The configuration has the stream's source, but it could not be built: what its equipment has is not known. */
   isFailed(batchId: string): boolean;
 }
 

@@ -14,7 +14,7 @@ export interface MessageIdParts {
   readonly window: Window;
   readonly part?: { readonly k: number; readonly n: number };
   readonly isVoid?: boolean;
-  /** Of readings that came late: their number and the body. */
+  /** For readings that came late: their number and the body. */
   readonly late?: { readonly number: LateNumber; readonly body: Uint8Array } | undefined;
 }
 
@@ -31,7 +31,7 @@ export function messageId({ batchId, window, part, isVoid = false, late }: Messa
   return fitted(batchId, `;${window.start}-${window.end}${partSuffix}${isVoid ? ';v' : ''}${lateSuffix}`);
 }
 
-/** Of the declaration that late windows are lost. */
+/** The id of the declaration that late windows are lost. */
 export function lateVoidId(batchId: string, { series, first, last }: LateNumbers): string {
   return fitted(batchId, `;l${formatLateNumber({ series, number: first })}-${last};v`);
 }

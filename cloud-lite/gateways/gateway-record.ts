@@ -9,9 +9,9 @@ export interface GatewayRecord {
   readonly isConnected: boolean | null;
   readonly version: string | null;
   readonly configState: string | null;
-  /** Of the configuration that is wanted. */
+  /** Hash of the wanted configuration. */
   readonly configHash: string | null;
-  /** Of the one that runs. */
+  /** Hash of the running configuration. */
   readonly runningHash: string | null;
   /** For people, the first of each kind. */
   readonly problems: readonly string[];

@@ -2,7 +2,7 @@
 export const gatewayStates = ['refused', 'trouble', 'offline', 'unknown', 'well'] as const;
 export type GatewayState = (typeof gatewayStates)[number];
 
-/** Of the configuration that is wanted, as the module tells it; `unknown`: not told, or not known any more. */
+/** The states of the wanted configuration, as the module reports them; `unknown`: not reported, or outdated. */
 export const configStates = [
   'reverted',
   'refused',

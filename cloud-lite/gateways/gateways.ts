@@ -39,7 +39,7 @@ export interface Reading {
 export interface GatewaySelection {
   readonly search?: string | undefined;
   readonly state?: GatewayState | undefined;
-  /** Of the configuration that is wanted; empty for none that is known. */
+  /** Hash of the wanted configuration; empty where none is known. */
   readonly hash?: string | undefined;
   /** `name:value`; all of them hold. */
   readonly tags: readonly string[];
@@ -52,10 +52,10 @@ export interface JudgedAt {
 }
 
 export interface GatewayPage {
-  /** Of all that match the rest of the selection. */
+  /** Counts all gateways that match the rest of the selection. */
   readonly counts: Readonly<Record<GatewayState, number>>;
   readonly gateways: readonly GatewayView[];
-  /** Of all gateways: values by name. */
+  /** The tags of all gateways: values by name. */
   readonly tags: Readonly<Record<string, readonly string[]>>;
   readonly reading: Reading;
 }
@@ -67,7 +67,7 @@ export interface ConfigurationView {
   /** The value of the tag that they are grouped by; null where they have none, and where they are not grouped. */
   readonly group: string | null;
   readonly states: Readonly<Record<ConfigState, number>>;
-  /** Of those who want it, and others: so many run it. */
+  /** How many gateways run it, whether they want it or another one. */
   readonly running: number;
   readonly versions: Readonly<Record<string, number>>;
 }

@@ -1,6 +1,6 @@
 // Reads the twins of all gateways: the only place that asks the hub for them. A reading goes through the pages of one query,
 // with the tags of their devices, and a pause before each question, as the hub takes few (20 a minute for each unit of S1).
-// Instances take turns: who reads holds a claim in the database, and another begins anew where that one is gone.
+// Instances take turns: who reads holds a claim in the database, and another starts over where that one is gone.
 //
 // What was read stays, with the time at which it was asked, until it is read again: while the hub gives no answer nothing is
 // forgotten, and nothing looks newer than it is. Only a reading that reached its end shows that a gateway is gone.
@@ -64,7 +64,7 @@ async function claim({ database, clock }: TwinReaderOptions): Promise<boolean> {
   return claimed.length > 0;
 }
 
-/** One reading. A page that the hub gives no answer to ends it: the next one begins anew, later. */
+/** One reading. A page that the hub gives no answer to ends it: the next one starts over, later. */
 async function readAll(options: TwinReaderOptions, signal: AbortSignal): Promise<void> {
   const { database, clock, intervalMs } = options;
   const beganAt = clock.now();

@@ -1,5 +1,5 @@
 // Tells of gateways that the hub calls not connected. Its word costs nothing more: the twins are read all the same
-// (gateways/twin-reader.ts). Two readings in a row must say so, since a module that starts anew is away for seconds; and
+// (gateways/twin-reader.ts). Two readings in a row must say so, since a module that starts again is away for seconds; and
 // what comes of its streams in spite of that says more than the hub's word.
 import type { Session } from '../database/database.ts';
 import { raiseAlerts } from './alerts.ts';

@@ -10,7 +10,7 @@ const slackMs = 10_000;
 /** Pauses of repair and of delivery are no longer. */
 const maxPauseMs = 3_600_000;
 
-/** Of a reading of all twins: what one page may take. */
+/** How long one page may take while all twins are read. */
 const twinClaimMs = 180_000;
 
 /** Times that nothing waits for: what was told, what a person did, and the hub's own word. */

@@ -22,7 +22,7 @@ interface LossRow {
   readonly lost: string;
   /** The last alert of it is an hour old, or there was none. */
   readonly is_due: boolean;
-  /** Of what was not told before. */
+  /** What was not reported before. */
   readonly more: readonly { readonly reason: string; readonly length: number; readonly newest: string }[];
 }
 

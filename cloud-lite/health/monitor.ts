@@ -40,7 +40,7 @@ const historyIntervalMs = 600_000;
 const firstStampsMs = 300_000;
 /** A clock that is slewed goes back by less between two looks. */
 const maxBackMs = 1000;
-// Any constant that nobody else uses.
+// An arbitrary constant that is used nowhere else.
 const monitorLock = 7_238_543;
 
 export function createMonitor(options: MonitorOptions): Monitor {

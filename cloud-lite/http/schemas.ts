@@ -298,7 +298,7 @@ export const problem = z.object({
   code: z.string().optional(),
 });
 
-/** Of a caller: what PostgreSQL has as text. It has no NUL, and no half of a character. */
+/** Text from a caller, as PostgreSQL can store it: without NUL and without half a character. */
 const text = (max: number) =>
   z.string().max(max).refine(isStorable, { error: 'must not contain a NUL character, or half a character' });
 const whole = z.coerce.number().int();

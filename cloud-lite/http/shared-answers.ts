@@ -8,7 +8,7 @@ export interface SharedAnswers<Q, A> {
   get(question: Q): Promise<A>;
 }
 
-/** An answer that took less is made anew each time. */
+/** An answer that took less is made again each time. */
 const quickMs = 100;
 /** How long an answer is reused, in multiples of the time that it took. */
 const keptTimes = 4;

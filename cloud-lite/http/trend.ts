@@ -1,5 +1,5 @@
 // The fleet's figures over the last hour, for plots: sampled from the database into memory, so that they
-// are of the whole fleet whichever instance is asked, and begin anew with the process.
+// are of the whole fleet whichever instance is asked, and start over with the process.
 import type { Timer } from '../../kernel/clock.ts';
 import { describeError } from '../../kernel/errors.ts';
 import type { Database } from '../database/database.ts';

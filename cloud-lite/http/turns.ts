@@ -17,7 +17,7 @@ export interface Turns {
 export interface TurnLimits {
   readonly running: number;
   readonly waiting: number;
-  /** Of a read: in the queue and under way. Of a change: in the queue. */
+  /** For a read, the time in the queue and under way; for a change, the time in the queue. */
   readonly limitMs: number;
 }
 

@@ -8,7 +8,7 @@ export const beforeFirst = -1;
 
 export interface Checkpoint {
   readonly partitionId: string;
-  /** Of the last event taken; `beforeFirst` when none was. */
+  /** Sequence number of the last event taken; `beforeFirst` when none was. */
   readonly sequenceNumber: number;
   /** The offset before the last event taken: reading from there gives that event again, which shows whether the hub is the same. Empty where that is not known. */
   readonly againOffset: string;
@@ -98,7 +98,7 @@ export async function advanceCheckpoint(
   );
 }
 
-/** Of a hub whose numbers all leap, the first of them and the last ones do. */
+/** How many leaps are kept; of more, the first one and the last ones. */
 const maxLeaps = 64;
 
 /** A leap is borne out by the event behind it, so only that of one event alone is not. */

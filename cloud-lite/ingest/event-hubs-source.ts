@@ -2,7 +2,7 @@
 //
 // A session ends, and the caller starts another, in three cases that the client does not handle: a partition whose reading
 // ended in an error that the client takes for final stays unread while the client owns it; a connection that is silent
-// stays pending for ever; a hub that was made anew counts from zero, below our checkpoint.
+// stays pending for ever; a hub that was made again counts from zero, below our checkpoint.
 import { type Clock, withTimeout } from '../../kernel/clock.ts';
 import { describeError } from '../../kernel/errors.ts';
 import type { Log } from '../../kernel/log.ts';

@@ -1,6 +1,6 @@
-// Checks which hub is being read, before any event of it is taken. A hub that was made anew under the same name counts from
+// Checks which hub is being read, before any event of it is taken. A hub that was made again under the same name counts from
 // zero and knows none of our checkpoints; one with other partitions carries streams elsewhere. After either change all of
-// it is read from its beginning again, the partition of a stream is learned anew, and an alert says so.
+// it is read from its beginning again, the partition of a stream is learned again, and an alert says so.
 //
 // A hub states when it was made. One that does not, and has had more events since than we took, is recognised by the event
 // that was taken last: each session begins with that one, and another hub had it at another time (isAnotherHub). Where
@@ -23,7 +23,7 @@ export interface HubSight {
   /** As they were before the hub was asked: another instance's progress must not look like a hub that started over. */
   readonly checkpoints: readonly Checkpoint[];
   readonly facts: HubFacts;
-  /** Of each of its partitions. */
+  /** What is known of each of its partitions. */
   readonly partitions: ReadonlyMap<string, PartitionFacts>;
 }
 
@@ -59,7 +59,7 @@ export function settleHub(database: Database, sight: HubSight, now: number): Pro
   });
 }
 
-// Any constant that nobody else uses.
+// An arbitrary constant that is used nowhere else.
 const hubLock = 7_238_544;
 
 /** By partition: how far it has been read. Locked. */
@@ -114,7 +114,7 @@ export function isAnotherHub(after: LockedCheckpoint, events: readonly SoundEven
   );
 }
 
-/** The hub of `partition` was made anew: it is read from its beginning, unless another instance has arranged that already. */
+/** The hub of `partition` was made again: it is read from its beginning, unless another instance has arranged that already. */
 export function forgetHub(
   database: Database,
   partition: PartitionRef,

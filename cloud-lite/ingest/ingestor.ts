@@ -205,7 +205,7 @@ class LedgerIngestor implements Ingestor {
 }
 
 /**
- * Someone has put the checkpoint back: the ledger was begun anew, or the hub counts from the start again.
+ * Someone has put the checkpoint back: the ledger was started over, or the hub counts from the start again.
  * To go on from here would leave out all that lies between.
  */
 function positionLost(partition: PartitionRef): HoldfastError {

@@ -10,7 +10,7 @@ export type GivenEvent = Readonly<Partial<Record<keyof ReceivedEvent, unknown>>>
 
 /** Hubs of today were not there before, and none will say anything later. UTC epoch ms. */
 const times = { start: Date.UTC(2010, 0), end: Date.UTC(2200, 0) };
-/** Of Event Hubs: digits, or parts of such; it is quoted in the filter that a partition is opened with. */
+/** The form of an offset: digits, or parts of them. It is quoted in the filter that a partition is opened with. */
 const offsetForm = /^[\w.:-]{1,64}$/;
 const maxProblemLength = 200;
 /** Nothing removes more events at once: a number further on is none. */

@@ -14,7 +14,7 @@ export interface HoledSegment {
   readonly segmentId: number;
 }
 
-/** Of all streams, by stream. */
+/** Lists the segments of all streams, by stream. */
 export function listHoledSegments(session: Session): Promise<readonly HoledSegment[]> {
   return session.query<HoledSegment>(
     `select stream_id as "streamId", segment_id as "segmentId" from stream_segment where missing <> '{}'

@@ -2,7 +2,7 @@
 // which the database frees with the transaction that holds it, whatever becomes of the instance.
 import type { Session } from '../database/database.ts';
 
-// Any constant that nobody else uses.
+// An arbitrary constant that is used nowhere else.
 const repairLock = 7_238_542;
 
 /** False while another instance is at it. */

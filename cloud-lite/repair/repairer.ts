@@ -205,7 +205,7 @@ class SweepingRepairer implements Repairer {
   }
 }
 
-/** Of the direct method `backfill` (docs/WIRE.md). */
+/** The payload of the direct method `backfill` (docs/WIRE.md). */
 export function backfillPayload({ id: requestId, batchId, index, lateSeries: series, range }: DueRequest) {
   if (series === undefined) {
     const [startWindow, endWindow] = [formatIndex(index, range.start), formatIndex(index, range.end)];

@@ -34,7 +34,7 @@ export interface SweepFailure {
 
 /** A device that was unreachable and sends again is tried at most this often. */
 const wakeIntervalMs = 10_000;
-/** Of one transaction. */
+/** Bounds of one transaction. */
 const maxSegments = 100;
 const maxGaps = 2000;
 const maxRequests = 500;

@@ -74,7 +74,7 @@ export async function checkTwin(file: string, module: string, over?: string): Pr
   };
 }
 
-/** Of settings alone, as far as they can be checked without the file. */
+/** Checks a twin that has settings alone, as far as that is possible without the file. */
 async function loadSettings(
   overlay: Overlay,
   own: LoadedConfig | undefined,

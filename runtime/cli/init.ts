@@ -40,7 +40,7 @@ export async function initSite(kind: string, file: string | undefined): Promise<
     return exitCodes.ok;
   }
   try {
-    // A site that is there already is nobody's to write over.
+    // An existing file is never overwritten.
     const made = await open(file, 'wx', 0o644);
     await made.writeFile(siteText(kind));
     await made.close();

@@ -66,7 +66,7 @@ export function createProgram(dependencies: ProgramDependencies): Command {
     .option('--max <n>', 'variables to list', upTo(20_000), 1000)
     .option('--timeout <seconds>', 'for the whole of it', seconds, 60)
     .action(async (file: string, source: string, node: string | undefined, options: BrowseOptions) => {
-      // As above.
+      // A client that does not let go must not keep the process.
       process.exit(await browse(file, source, node, options, dependencies.clock));
     });
   program

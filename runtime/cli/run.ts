@@ -179,9 +179,10 @@ function listenForSignals(): Signals {
 }
 
 /**
- * A promise that a library forgot must not end the module: its state is its own, and the part that uses the
- * library has its own timeouts. An exception out of the Azure client's event handlers costs the connection, a reset of
- * nobody's nothing. Any other is a defect: what it left half done is unknown, so the process ends, and starts again from the journal.
+ * - An unhandled rejection is logged: it comes from a library, and the part that uses the library has its own timeouts.
+ * - An exception out of the Azure client's event handlers costs the connection.
+ * - A reset of a connection that nobody listens to costs nothing.
+ * - Any other exception is a defect that leaves unknown damage: the process ends, and starts again from the journal.
  */
 function surviveStrayErrors(log: ProcessLog, module: () => ComposedModule | undefined): void {
   process.on('unhandledRejection', (reason) => {

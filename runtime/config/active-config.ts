@@ -54,7 +54,7 @@ class LayeredConfig implements ActiveConfig {
   /** Configurations that lost their trial: not tried again in this process's life, unless somebody says so. */
   readonly #failed = new Map<string, readonly Problem[]>();
   #notes: TrialNotes | undefined;
-  /** Of an earlier process, whose trial did not end. */
+  /** The note of an earlier process whose trial did not end. */
   #noted: TrialNote | undefined;
   #knowsLast = false;
 
@@ -313,7 +313,7 @@ class LayeredConfig implements ActiveConfig {
     this.#expired = undefined;
     if (!tried) return;
     // Equipment may only have been off: what somebody sends again is tried again. A way to the hub that did not work would cut
-    // this module off anew.
+    // this module off again.
     const isHub = problems.some(({ path }) => path === 'uplink');
     this.#failed.set(isHub ? tried.hash : `${tried.hash} ${tried.version}`, problems);
     this.#notes?.forget();

@@ -9,7 +9,7 @@ import type { ConfigOrigin, ConfigVersion } from './version.ts';
 
 export interface LastGood extends ConfigVersion {
   readonly loaded: LoadedConfig;
-  /** Of the twin, where they were laid over the gateway's own file. */
+  /** The twin's settings, where they were laid over the gateway's own file. */
   readonly overlay?: Overlay;
 }
 

@@ -53,7 +53,7 @@ function laidOver(own: unknown, over: unknown): unknown {
   return { ...own, ...Object.fromEntries(merged) };
 }
 
-/** Of a setting that there is, and that only the file or a whole configuration may have. */
+/** The problem of a setting that exists, but only in the file or in a whole configuration. */
 function ofFile(problem: RawProblem): RawProblem {
   const { unknownKey, path } = problem;
   if (unknownKey === undefined || !allSettings(configJsonSchema() as SchemaNode).has(formatPath(path)))

@@ -99,7 +99,7 @@ function flatten(issue: z.core.$ZodIssue, input: unknown): readonly RawProblem[]
 
 type Branch = readonly z.core.$ZodIssue[];
 
-/** What is wrong with a value of the one form that it was meant to have; undefined where nobody can say which that is. */
+/** What is wrong with a value of the one form that it was meant to have; undefined where it is not known which that is. */
 function branchMeant(issue: z.core.$ZodIssueInvalidUnion, given: unknown): Branch | undefined {
   if (typeof given !== 'object' || given === null) return undefined;
   const ofForm = (issue.errors as readonly Branch[]).filter((branch) =>

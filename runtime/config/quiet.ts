@@ -28,7 +28,7 @@ export class Quiet {
     return { path: formatPath(path.map(known)), message: text, ...(place && { place }) };
   }
 
-  /** Of a problem that was put together already. */
+  /** The same for a problem whose text is complete. */
   said({ path, message, place }: Problem): Problem {
     return { path: this.text(path), message: this.text(message), ...(place && { place }) };
   }

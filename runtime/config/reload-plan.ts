@@ -18,7 +18,7 @@ export interface ReloadPlan {
   };
   /** How windows close, and how often what is read becomes durable. */
   readonly windows: boolean;
-  /** How the hub is reached: the connection is made anew. */
+  /** How the hub is reached: the connection is made again. */
   readonly uplink: boolean;
   /** How much is sent. */
   readonly forwarder: boolean;

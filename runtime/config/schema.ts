@@ -168,7 +168,7 @@ export const overlaySchema = z
 export interface ConfigParts {
   readonly sources: readonly (SourceConfig | undefined)[];
   readonly rules: readonly (RuleSettings | undefined)[];
-  /** Of sources that have a name, whatever else is wrong with them. */
+  /** Facts of the sources that have a name, whatever else is wrong with them. */
   readonly facts: readonly SourceFacts[];
   readonly areAllNamed: boolean;
   /** That telemetry is sent to, where it is set. */
@@ -178,7 +178,7 @@ export interface ConfigParts {
 type Path = readonly (string | number)[];
 type Say = (path: Path, message: string) => void;
 
-/** Of a configuration that is wrong: the parts that are right by themselves, and what is wrong between those. */
+/** The parts of a wrong configuration that are valid by themselves, and what is wrong between them. */
 export function soundParts(
   input: unknown,
 ): ConfigParts & { readonly problems: readonly { readonly path: Path; readonly message: string }[] } {
@@ -249,7 +249,7 @@ export function factsOf(source: SourceConfig): SourceFacts {
   };
 }
 
-/** Undefined where nobody lists them: what other modules send has the fields that it has. */
+/** Undefined where there is no list of them: what other modules send has the fields that it has. */
 export function tagsOf(source: SourceConfig): readonly string[] | undefined {
   if (!('tags' in source) || !Array.isArray(source.tags) || source.tags.length === 0) return undefined;
   return (source.tags as readonly { readonly name: string }[]).map(({ name }) => name);

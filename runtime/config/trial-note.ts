@@ -5,7 +5,7 @@ import type { SettingStore } from './setting-store.ts';
 import type { Working } from './trial.ts';
 
 export interface TrialNote {
-  /** Of the configuration on trial. */
+  /** Hash of the configuration on trial. */
   readonly hash: string;
   readonly worked: Working;
 }

@@ -18,7 +18,7 @@ export interface Working {
   readonly sources: ReadonlySet<string>;
   /** Why the hub is not reached, for people. */
   readonly hubError?: string | undefined;
-  /** Of sources without a connection, by stream id: their last error, for people. */
+  /** The last errors of sources without a connection, by stream id, for people. */
   readonly sourceErrors?: ReadonlyMap<string, string>;
 }
 

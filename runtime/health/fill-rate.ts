@@ -15,7 +15,7 @@ export interface Room {
   readonly bytes: number | undefined;
   /** So long is kept what was not sent; undefined where nothing goes by its age. */
   readonly unsentMs?: number | undefined;
-  /** Of what waits now. */
+  /** Age of the oldest message that waits now. */
   readonly oldestUnsentAgeMs?: number;
 }
 

@@ -16,9 +16,9 @@ export interface ReporterOptions {
 
 export interface Reporter {
   start(): void;
-  /** Something urgent has changed. */
+  /** Reports at once, since something urgent has changed. */
   now(): void;
-  /** The last word. */
+  /** Reports no more. */
   stop(): void;
 }
 

@@ -1,11 +1,11 @@
-// Whose exception was it? Pure: reads the stack's text.
+// Tells whose exception it was, from the text of its stack. Pure.
 //
 // The Azure client throws out of its own event handlers, where nobody can catch it. What it left half done is its
 // own connection, which the uplink throws away and makes anew; everything else of the module is untouched. An
 // exception of any other origin is a defect of ours, with unknown damage: the process ends, and starts again
 // from the journal.
 //
-// There is one exception of nobody's: a connection that was reset, and whose socket had no listener for that at the
+// One exception belongs to no part: a connection that was reset, and whose socket had no listener for that at the
 // moment. Node raises it from its event loop, between all code: nothing was left half done, the socket is closed, and
 // whoever waits on it has a time limit of its own. A gateway whose network is poor must not restart for that.
 

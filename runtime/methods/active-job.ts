@@ -123,7 +123,7 @@ export class ActiveJob {
     log[isNew ? 'info' : 'debug']({ requestId, batchId, why, pauseMs }, 'backfill job waits');
   }
 
-  /** Measured by the wall clock, so that a restart does not begin the time anew. */
+  /** Measured by the wall clock, so that a restart does not begin the time again. */
   #isOld(): boolean {
     const { clock, limits } = this.#parts;
     return clock.now() - this.#job.createdAt >= limits.aheadMs;

@@ -111,7 +111,7 @@ async function answerFromHistory(
   return 'complete';
 }
 
-/** Nobody has it, and nobody will. */
+/** Declares `pieces` lost, after archive and history were asked. */
 async function declareVoid(pieces: Coverage, options: RoundOptions): Promise<void> {
   const { batchId, index } = options.job();
   const reason: VoidReason = 'no-history';

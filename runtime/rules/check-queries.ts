@@ -121,7 +121,7 @@ function fieldProblems(
   });
 }
 
-/** Of types whose values are all alike, as far as tags go. Texts may be names, or numbers. */
+/** Sample values of types whose values are all of one kind. Texts are not: they may be names, or numbers. */
 const samplesOf: Readonly<Record<string, readonly Value[]>> = {
   datetime: ['2026-01-01T00:00:00.0000000Z'],
   record: [{}],

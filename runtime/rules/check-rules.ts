@@ -12,9 +12,9 @@ export interface QueryProblem {
 export interface SourceFacts {
   readonly name: string;
   readonly streamId: string;
-  /** Absent: nobody can say, since the source is wrong by itself. */
+  /** Absent: not known, since the source is wrong by itself. */
   readonly writable?: WritableTags;
-  /** Absent where nobody lists them: what other modules send has the fields that it has. */
+  /** Absent where there is no list of them: what other modules send has the fields that it has. */
   readonly tags?: readonly string[];
   /** Ordered by record numbers, not by time. */
   readonly isNumbered: boolean;

@@ -94,7 +94,7 @@ export interface CompiledRule {
   readonly inputs: readonly string[];
   /** Names after INTO. `output` where a query names none. The short form has `when` and `until`. */
   readonly outputs: readonly string[];
-  /** Types of the columns of each output, by their names; none of an output of which nobody can say which it has. */
+  /** Types of the columns of each output, by their names; an output whose columns are not known has none. */
   readonly columns: ReadonlyMap<string, ReadonlyMap<string, string>>;
   /** Dotted names of the fields that are read, by input; `*` for all of them. */
   readonly fields: Readonly<Record<string, readonly string[]>>;
@@ -170,7 +170,7 @@ export interface RuleCounts {
   readonly failed: number;
 }
 
-/** What one call may do; beyond, it throws, and the rule is to be started anew. */
+/** What one call may do; beyond, it throws, and the rule is to be started over. */
 export interface StepBound {
   /** That go out. */
   readonly maxRows: number;

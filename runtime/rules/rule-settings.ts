@@ -20,7 +20,7 @@ const input = z.strictObject({
   ),
   /** What the query calls the index of a row. */
   time: identifier.default('time'),
-  /** Of fields whose numbers are to be taken for floats, or for whole numbers, whatever they look like. */
+  /** Types of fields whose numbers are always floats, or always whole numbers. */
   types: z.record(identifier, z.enum(['float', 'bigint'], 'must be float or bigint')).optional(),
 });
 

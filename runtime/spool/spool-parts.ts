@@ -40,7 +40,7 @@ export async function loadParts(
   encoding: BodyOptions,
 ): Promise<SpoolParts> {
   const { clock, log, metrics, limits } = options;
-  // Records may be gone: what can be counted is counted anew.
+  // Records may be gone: what can be counted is counted again.
   const doubtful = from.repair !== undefined;
   const state = await loadState(from.store, codec, log, doubtful);
   const streams = new StreamTable(codec, options.random ?? systemRandom);

@@ -61,7 +61,7 @@ class DurableSpool implements Spool {
   #from: SpoolStore | undefined;
   #parts: SpoolParts | undefined;
   #lastRepair: RepairStats | undefined;
-  #repairAmidStart: Repair | undefined;
+  #repairDuringStart: Repair | undefined;
   #recoveredWindows = 0;
   #continuity: ContinuityTracker | undefined;
   readonly #lostListeners = new Set<() => void>();
@@ -101,8 +101,8 @@ class DurableSpool implements Spool {
     this.#keys = await applyKeyChange(parts.core, this.#folder);
     const recovery = await closeOpenWindows(parts, this.#encoding);
     this.#recoveredWindows = recovery.windows;
-    // Repaired amid all this: what was read before may no longer be so.
-    if (this.#repairAmidStart !== undefined) await this.#afterRepair(this.#repairAmidStart);
+    // Repaired while it was loaded: what was read before may no longer be true.
+    if (this.#repairDuringStart !== undefined) await this.#afterRepair(this.#repairDuringStart);
     parts.streams.markDurable();
     parts.retention.start();
     return recovery;
@@ -120,7 +120,7 @@ class DurableSpool implements Spool {
   async #afterRepair(repair: Repair): Promise<void> {
     const { log } = this.#options;
     this.#lastRepair = { at: this.#options.clock.now(), ...repair };
-    this.#repairAmidStart = repair;
+    this.#repairDuringStart = repair;
     const parts = this.#parts;
     if (parts === undefined) return;
     try {
@@ -140,7 +140,7 @@ class DurableSpool implements Spool {
     }
   }
 
-  /** Streams are written anew, and the last repair is remembered. */
+  /** Writes the records of all streams again, and remembers the repair. */
   async #keepRepair(repair: Repair): Promise<void> {
     const { core, streams } = this.#open();
     this.#lastRepair = { at: this.#options.clock.now(), ...repair };

@@ -92,7 +92,7 @@ export interface EdgeUplink extends Uplink {
   /**
    * Takes the messages of the module's inputs; one handler for all. Resolve once the message is safe: a
    * rejection gives it back to edgeHub, which delivers it again. The first call of one that has started makes the
-   * connection anew, with the inputs attached.
+   * connection again, with the inputs attached.
    */
   handleInputs(handler: (message: InputMessage) => Promise<void>): void;
   /**

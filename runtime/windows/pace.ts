@@ -63,7 +63,7 @@ const numberPace: Pace = {
 
 interface Queue {
   readonly silenceMs: number;
-  /** Undefined where nobody knows. */
+  /** Undefined where it is not known. */
   readonly claimed: Claimed | undefined;
 }
 
@@ -73,7 +73,7 @@ class TimePace implements Pace {
   #lead = Number.POSITIVE_INFINITY;
   #highest = Number.NEGATIVE_INFINITY;
   #at = 0;
-  /** Of a queue: the lead that was not exceeded since. */
+  /** For a queue: the lead that was not exceeded since. */
   #steady: { readonly lead: number; readonly since: number } | undefined;
 
   constructor(queue: Queue | undefined) {

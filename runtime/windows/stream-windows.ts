@@ -82,7 +82,7 @@ export class StreamWindows {
   settled(now: number): number | undefined {
     return this.#claims.settled(now, this.#open?.start);
   }
-  /** As a source that is built anew finds the stream. */
+  /** As a source that is built again finds the stream. */
   known(at: Moment): StreamStart {
     const { start, opened = at } = this.#options;
     return {

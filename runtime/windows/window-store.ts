@@ -53,7 +53,7 @@ export interface StreamChange {
 /**
  * Whether all that a stream ever claimed, and all that its senders were told is safe, is known to lie below its floor.
  * `lost`: the disk lost some of it, or was put back to an earlier state, or nobody can say; what the floor says is
- * then too low, perhaps, and nothing may be observed across it. A stream is `proven` again once it has claimed anew.
+ * then too low, perhaps, and nothing may be observed across it. A stream is `proven` again once it has claimed again.
  */
 export type Continuity = 'proven' | 'lost';
 

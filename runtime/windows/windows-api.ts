@@ -100,7 +100,7 @@ export interface Windows {
   memoryBytes(): number;
 }
 
-/** Of the windows of one stream. */
+/** The options of one stream's windows. */
 export interface StreamWindowsOptions {
   readonly batchId: string;
   readonly index: IndexKind;

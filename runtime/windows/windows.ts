@@ -65,7 +65,7 @@ class AllWindows implements Windows {
   #running: Promise<void> | undefined;
   #waiters: { readonly commit: number; resolve: () => void; reject: (error: unknown) => void }[] = [];
   #lastCommitAt: number;
-  /** Of the last commit that had how far each stream is observed, also of those that have no readings. */
+  /** Time of the last commit that said of each stream how far it is observed, also of those without readings. */
   #lastProgressAt: number;
   #dropping = false;
   #isPaused: ((batchId: string) => boolean) | undefined;

@@ -27,9 +27,9 @@ export interface AzureCost {
 
 const daysPerMonth = 365 / 12;
 const secondsPerMonth = hoursPerMonth * 3600;
-/** Of one instance of the detector, as main.bicep has it. */
+/** Resources of one instance of the detector, as in main.bicep. */
 const instance = { vcpu: 0.5, gib: 1 };
-/** Of one instance at the level info, with alerts. */
+/** The log of one instance at the level info, with alerts. */
 const logGbPerInstance = 0.5;
 /** The event hub takes so much a throughput unit. */
 const throughput = { messagesPerSecond: 1000, bytesPerSecond: 1_000_000 };
@@ -113,7 +113,7 @@ const needed: Readonly<Record<keyof AzureParameters, 'string' | 'number' | 'bool
   replicas: 'number',
 };
 
-/** Of a parameter file of ARM. @throws Error that names what is missing */
+/** Reads a parameter file of ARM. @throws Error that names what is missing */
 export function parametersOf(file: unknown): AzureParameters {
   const { parameters } = (file ?? {}) as { parameters?: Record<string, { value?: unknown } | undefined> };
   const wrong = Object.entries(needed).filter(([name, type]) => typeof parameters?.[name]?.value !== type);

@@ -3,7 +3,7 @@ import type { HubTier, Prices } from './prices.ts';
 
 export interface Sent {
   readonly messagesPerDay: number;
-  /** Of one message, properties and all. */
+  /** Size of one message, with its properties. */
   readonly bytesPerMessage: number;
 }
 

@@ -34,7 +34,7 @@ export interface Plan {
   readonly memory: { readonly mb: number };
   readonly gateways: number;
   readonly hub: readonly TierCost[];
-  /** Of the whole cloud side, where its parameters were given. */
+  /** Cost of the whole cloud side, where its parameters were given. */
   readonly azure?: AzureCost;
   /** `areListed`: those that come with the program, none of the reader's own. */
   readonly prices: { readonly asOf: string; readonly currency: string; readonly areListed: boolean };

@@ -36,7 +36,7 @@ export interface ReplaySummary {
   readonly rows: number;
   readonly actions: number;
   readonly readings: number;
-  /** Of the engine: rows that were refused, adjusted, dropped or could not be computed. */
+  /** The engine's counts: rows that were refused, adjusted, dropped or could not be computed. */
   readonly counts: Readonly<Record<string, number>>;
   readonly problem?: string;
 }

@@ -25,7 +25,7 @@ import {
 
 export interface RulePlan extends RuleExplanation {
   readonly stream: string;
-  /** Of its stream, at most, for one key, whatever its rows are. */
+  /** Most messages of its stream for one key, whatever its rows are. */
   readonly messagesPerDay: number;
   /** Messages and writes a day at most, for one key; absent where its rows cannot be counted beforehand: then `perMinute` bounds them. */
   readonly actionsPerDay?: number;

@@ -95,7 +95,7 @@ export interface HeldLock {
 }
 
 /**
- * Takes the locks that a module holds while it runs, so that none starts amid the reading. Nothing in the folder changes.
+ * Takes the locks that a module holds while it runs, so that none starts during the reading. Nothing in the folder changes.
  * @throws HoldfastError `store-locked`.
  */
 export async function lockSpool(layout: SpoolLayout): Promise<HeldLock> {

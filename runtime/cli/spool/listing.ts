@@ -25,7 +25,7 @@ export interface ListedMessage {
   readonly problem?: string;
 }
 
-/** Messages that the filter wants, by id. Those that cannot be read match every stream and time: nobody knows. */
+/** Messages that the filter wants, by id. Those that cannot be read match every stream and time. */
 export function* listMessages(reader: SpoolReader, filter: Filter): Generator<ListedMessage> {
   for (const message of reader.messages()) {
     const listed = describeMessage(reader, message);

@@ -36,7 +36,7 @@ export interface ExecutorOptions {
   readonly random: Random;
   readonly log: Log;
   readonly metrics: Metrics;
-  /** Of what was given to `take`. Synchronous. */
+  /** Called for each intent that was given to `take`. Synchronous. */
   readonly onOutcome: (intent: Intent, outcome: Outcome) => void;
   /** Tries of one intent. Default 20. */
   readonly maxAttempts?: number;
@@ -99,7 +99,7 @@ class QueueExecutor implements Executor {
   readonly #options: ExecutorOptions;
   readonly #targets = new Map<string, Target>();
   readonly #stop = new AbortController();
-  /** Of `run`. */
+  /** Callers of `run` that wait. */
   readonly #unsettled = new Set<(outcome: Outcome) => void>();
   readonly #outcomes: Partial<Record<Outcome['kind'], number>> = {};
 
@@ -298,7 +298,7 @@ class QueueExecutor implements Executor {
   }
 }
 
-/** Of a try. */
+/** How a try failed. */
 interface Failure {
   readonly code: string;
   readonly message: string;

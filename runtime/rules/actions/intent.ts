@@ -24,7 +24,7 @@ export interface Intent {
   readonly order?: number;
   /** Not to be done later than this after the verdict's time, nor after it was decided. */
   readonly validForMs: number;
-  /** Of its target, in a minute. */
+  /** Most actions of its target in a minute. */
   readonly perMinute: number;
   readonly dryRun: boolean;
   /** Names what its rule decides and does (`decisionOf` of its settings): another rule of the same name is not asked for it. */
@@ -49,7 +49,7 @@ export type OutcomeKind =
 
 export interface Outcome {
   readonly kind: OutcomeKind;
-  /** Of the error, for programs; the message for people. */
+  /** The error's code, for programs; the message is for people. */
   readonly code?: string;
   readonly message?: string;
   readonly attempts: number;

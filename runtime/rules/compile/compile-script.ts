@@ -23,7 +23,7 @@ export interface CompiledScript {
   /** That TIMESTAMP BY names. */
   readonly timeFields: readonly { readonly input: string; readonly field: string; readonly at: Position }[];
   readonly warnings: readonly string[];
-  /** Types of the columns of each output, by their names; none of an output of which nobody can say which it has. */
+  /** Types of the columns of each output, by their names; an output whose columns are not known has none. */
   readonly columns: ReadonlyMap<string, ReadonlyMap<string, StaticType>>;
   /** By input. */
   readonly fields: Readonly<Record<string, readonly string[]>>;
@@ -37,7 +37,7 @@ interface Step {
   /** Positions of its selects. */
   readonly selects: readonly number[];
   readonly types: ReadonlyMap<string, StaticType>;
-  /** By name in lower case, as they are written; undefined where nobody can say. */
+  /** By name in lower case, as they are written; undefined where it is not known. */
   readonly columns: ReadonlyMap<string, string> | undefined;
 }
 
@@ -58,7 +58,7 @@ class ScriptCompiler {
   readonly #windows: WindowUse[] = [];
   readonly #fields = new Map<string, Set<string>>();
   readonly #warnings = new Set<string>();
-  /** Of each output; undefined where nobody can say. */
+  /** Columns of each output; undefined where they are not known. */
   readonly #columns = new Map<string, Map<string, StaticType> | undefined>();
   readonly #timeFields: { readonly input: string; readonly field: string; readonly at: Position }[] = [];
 

@@ -18,9 +18,9 @@ export interface CompiledSelect {
   readonly ownReachMs: number;
   readonly ownRestsMs: number;
   readonly windows: readonly WindowUse[];
-  /** Of its rows, by name in lower case, as far as they are known. */
+  /** Types of the columns of its rows, by name in lower case, as far as they are known. */
   readonly columnTypes: ReadonlyMap<string, StaticType>;
-  /** All of its columns, by name in lower case, as they are written; undefined where nobody can say. */
+  /** All of its columns, by name in lower case, as they are written; undefined where it is not known. */
   readonly allColumns: ReadonlyMap<string, string> | undefined;
 }
 
@@ -187,7 +187,7 @@ function allOf(
   return { kind: 'all', of: rows.column(path, at).run };
 }
 
-/** Of a column its last name, of a function its own; else its place. */
+/** A column's last name, a function's own name, else the position. */
 function defaultName(value: Expression, index: number): string {
   if (value.kind === 'column') return value.path.at(-1)!;
   if (value.kind === 'member') return value.name;

@@ -19,7 +19,7 @@ export interface SourceShape {
   readonly timeFields: ReadonlySet<string>;
   /** The field that TIMESTAMP BY names, by dotted name in lower case: a text in it is a date. */
   readonly dateField?: string | undefined;
-  /** All columns that its rows have, by name in lower case, as they are written; undefined where nobody can say. */
+  /** All columns that its rows have, by name in lower case, as they are written; undefined where it is not known. */
   readonly columns?: ReadonlyMap<string, string> | undefined;
   /** Told of each field that is read, as it is written; `*` for all. */
   readonly onField: (path: readonly string[]) => void;
@@ -71,7 +71,7 @@ export class RowScope implements Scope {
     return { run, type: this.#source.typeOf(dotted) };
   }
 
-  /** Of an input, a row has what its source reads; of a step, what that selects. */
+  /** Throws for a name that rows cannot have: rows of an input have what its source reads, rows of a step what it selects. */
   #checkColumn(name: string, at: Position): void {
     const { columns } = this.#source;
     if (columns === undefined || columns.has(name.toLowerCase())) return;

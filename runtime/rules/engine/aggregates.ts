@@ -100,7 +100,7 @@ function numeric(name: string, of: Run): (frame: Frame) => number | null {
   };
 }
 
-/** Of rows, or of values that are not null. */
+/** Counts rows, or values that are not null. */
 export function count(of: Run | undefined): Aggregate {
   return numbers(
     'bigint',

@@ -14,12 +14,12 @@ export interface AnalyticPlan {
   readonly partition: readonly Compiled['run'][];
   readonly limitMs: number;
   readonly when: Condition | undefined;
-  /** Of LAG and LAST. */
+  /** The value of LAG and LAST. */
   readonly value: Compiled['run'];
   readonly offset: number;
   readonly otherwise: Compiled['run'];
   readonly aggregate: Aggregate | undefined;
-  /** Of LAST: where nothing is found its value is unknown to who reads it, and what that decides all the same does not rest on it. */
+  /** For LAST: where nothing is found, its reader gets an unknown value; what is decided all the same does not rest on it. */
   readonly isOpen?: boolean;
 }
 

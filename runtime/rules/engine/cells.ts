@@ -26,7 +26,7 @@ export class Cells {
   readonly #read: unknown[] = [];
   /** What a run of rows gives to each, where all of them are of numbers. */
   readonly #columns: readonly Float64Array[] | undefined;
-  /** Of a cell without what its aggregates keep: the object, its array, and some numbers for each. */
+  /** Memory of a cell without what its aggregates keep: the object, its array, and some numbers for each. */
   readonly #ownBytes: number;
 
   constructor(aggregates: readonly Aggregate[], budget: Budget) {

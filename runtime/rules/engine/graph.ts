@@ -36,7 +36,7 @@ export class Graph {
     this.#only = nodes.length === 1 ? nodes[0] : undefined;
   }
 
-  /** Of what is pushed and closed next: all is known from there on. */
+  /** From `from` on everything is known, for what is pushed and closed next. */
   know(from: number): void {
     for (const node of this.#timed) node.know(from);
   }

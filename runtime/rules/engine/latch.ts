@@ -15,7 +15,7 @@ export type EmitLatched = (output: string, time: number, row: RecordValue, rests
 /** A stretch over which `when` holds. */
 interface Stretch {
   readonly since: number;
-  /** Of all that spoke for it since then. */
+  /** How far back the rows reach that have kept it on since then. */
   restsFrom: number;
 }
 

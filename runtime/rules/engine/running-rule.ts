@@ -92,7 +92,7 @@ export class Running implements RunningRule {
     this.#pending.push(input, origin, index, row);
   }
 
-  /** Of the input of the last row, nearly always. */
+  /** The positions of an input in the plan. Cached, since it is nearly always the input of the last row. */
   #positionsOf(input: string): readonly number[] | undefined {
     if (input !== this.#lastInput) {
       this.#lastInput = input;
@@ -137,7 +137,7 @@ export class Running implements RunningRule {
     return Math.min(until, ...this.#times.map((times) => times?.floor(until) ?? until));
   }
 
-  /** Of the one input that there is, in the order of its index. */
+  /** Pushes rows where there is only one input, in the order of its index. */
   #pushAll({ count, indexes, rows }: DueRows): void {
     const { feeds, isWrapped, input } = this.#plan.inputs[0]!;
     const own = isWrapped ? rows.slice(0, count).map((row) => ({ [input]: row })) : rows;

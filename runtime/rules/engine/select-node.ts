@@ -115,7 +115,7 @@ export class SelectNode {
     if (this.#isTimed) this.#refreshDue();
   }
 
-  /** Of rows that come one after the other, as many of the first ones as can be taken at once. Returns the place of the next. */
+  /** Takes as many of the first rows of a run as can be taken at once. Returns the position of the next. */
   pushRun(run: RowRun): number {
     const only = this.#only;
     return only?.addRun === undefined || this.#where !== undefined ? run.from : only.addRun(this.#frame, run);
@@ -131,7 +131,7 @@ export class SelectNode {
     this.dueAt = only.dueAt;
   }
 
-  /** Of a row; what ends the step ends all of it. */
+  /** Counts a row that failed; an error that ends the step is thrown again. */
   #fail(error: unknown, time: number): void {
     if (error instanceof StepOver) throw error;
     this.#onProblem(error, time);

@@ -5,7 +5,7 @@ import type { Cell, Cells } from './cells.ts';
 interface Entry {
   readonly time: number;
   readonly cell: Cell;
-  /** Of this cell and all after it within the front. */
+  /** The merged state of this cell and all after it within the front. */
   merged?: unknown[];
 }
 
@@ -14,7 +14,7 @@ export class TwoStacks {
   /** Oldest last, so that it can be popped. */
   readonly #front: Entry[] = [];
   readonly #back: Entry[] = [];
-  /** Of the back without its last cell, which may still grow. */
+  /** The merged state of the back without its last cell, which may still grow. */
   #settled: unknown[] | undefined;
 
   constructor(cells: Cells) {

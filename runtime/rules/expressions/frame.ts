@@ -1,4 +1,4 @@
-// The evaluation frame of an expression: one object for each SELECT, filled anew for each row, so that no closure
+// The evaluation frame of an expression: one object for each SELECT, filled again for each row, so that no closure
 // allocates.
 import type { RecordValue, StaticType, Value } from './values.ts';
 
@@ -16,7 +16,7 @@ export class Frame {
   readonly analytics: Value[] = [];
   /** Rows of APPLY, by its position. */
   readonly applied: RecordValue[] = [];
-  /** Of the window that closes: its group's key and aggregates, and the identity that `Windows()` gave it. */
+  /** The window that closes: its group's key and aggregates, and the identity that `Windows()` gave it. */
   keys: readonly Value[] = [];
   aggregates: Value[] = [];
   windowId: string | null = null;

@@ -12,7 +12,7 @@ import type { StreamChange, WindowStore } from '../../windows/window-store.ts';
 /** What a source said of a stream. `open`: asks what the stream's window claims by now, before any commit; none where observation is broken. */
 export type EventListener = (batchId: string, event: SourceEvent, open: () => Window | undefined) => void;
 
-/** Of the windows, what is listened to. */
+/** The part of the windows that the tap needs. */
 export interface StreamOpener {
   openStream(options: { readonly batchId: string }): SourceSink;
   open(batchId: string): Window | undefined;

@@ -6,7 +6,7 @@ import type { SourceEvent } from '../../sources/source.ts';
 import type { StreamChange } from '../../windows/window-store.ts';
 import type { InputTracker, Span } from './input-tracker.ts';
 
-/** Readings that nothing claims yet; beyond, what is known begins anew. */
+/** Readings that nothing claims yet; beyond that the input starts over. */
 const maxUnclaimed = 100_000;
 
 export class EarlyInput {
@@ -14,12 +14,12 @@ export class EarlyInput {
   #unclaimed: Reading[] = [];
   /** What waits in the tracker belongs to an observation that is over. */
   #isAnew = true;
-  /** Of a window that was open already, it waits for a commit that has one in whole. */
-  #isAmid: boolean;
+  /** The window was open already at the beginning: the input waits for a commit with a complete one. */
+  #isInside: boolean;
 
-  constructor(tracker: InputTracker, isAmid: boolean) {
+  constructor(tracker: InputTracker, isInside: boolean) {
     this.#tracker = tracker;
-    this.#isAmid = isAmid;
+    this.#isInside = isInside;
   }
 
   /** `open`: what the window claims after the event; none where it claims nothing, or was broken. */
@@ -29,17 +29,17 @@ export class EarlyInput {
     if (event.kind === 'readings' && event.isLate) this.#tracker.hold(event.readings);
     else if (event.kind === 'readings') this.#unclaimed.push(...event.readings);
     if (this.#unclaimed.length > maxUnclaimed) {
-      this.#isAmid = true;
+      this.#isInside = true;
       this.#unclaimed = [];
     }
-    if (open === undefined || this.#isAmid) return [];
+    if (open === undefined || this.#isInside) return [];
     return this.#claim(batchId, open, []);
   }
 
   /** A window in whole, as a commit has it: from there on all is known. */
   seed({ batchId, restart, append }: StreamChange): readonly Span[] {
-    if (!this.#isAmid || !restart || append === undefined) return [];
-    this.#isAmid = false;
+    if (!this.#isInside || !restart || append === undefined) return [];
+    this.#isInside = false;
     this.#isAnew = true;
     return this.#claim(batchId, append, append.readings);
   }

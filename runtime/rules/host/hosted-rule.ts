@@ -6,7 +6,7 @@
 // decides is marked, and as a rule not acted on.
 //
 // Exactly once: rows below the end of what the stream claims are in it, since a row and the statement "observed" behind it
-// are emitted in one turn, and so are in one commit. A rule that begins anew is given the stored readings again
+// are emitted in one turn, and so are in one commit. A rule that starts over is given the stored readings again
 // from before that end, and what it decides below it is left out. The stream claims from where its inputs are known, and up to
 // where all is decided. With TIMESTAMP BY a field that is not the index the latter lags, so rows may come before there is a
 // claim: they go up late, and how far they reach is noted with the same commit.
@@ -306,7 +306,7 @@ export class HostedRule {
     if (isOutside) onTold(this.#told.note());
   }
 
-  /** Of what is decided now. */
+  /** The bound of the step that is decided now. */
   #bound(): StepBound {
     const { clock } = this.#options;
     const since = clock.monotonic();
@@ -362,7 +362,7 @@ export class HostedRule {
     return false;
   }
 
-  /** Whatever a rule does, nobody else notices: it is taken out for a while, and begins anew. */
+  /** Whatever a rule does, nobody else notices: it is taken out for a while, and starts over. */
   #guard(work: () => void): void {
     const { clock, log, metrics, compiled } = this.#options;
     try {

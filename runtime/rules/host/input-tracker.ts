@@ -24,7 +24,7 @@ export class InputTracker {
   #from: number | undefined;
   /** ... to here. */
   #until: number | undefined;
-  /** Of the open window: not known yet to be all that there are. */
+  /** Readings of the open window, which is not complete yet. */
   #pending: Reading[] = [];
   /** Sent ahead of what may claim them, by index. */
   #ahead: Reading[] = [];
@@ -119,7 +119,7 @@ export class InputTracker {
     return [{ start: begin, end, follows, readings: within.sort((a, b) => a.index - b.index) }];
   }
 
-  /** Of `[start, end)`; what lies before is claimed by nothing any more. */
+  /** Removes and returns the readings in `[start, end)`, and drops those before it, which nothing can claim any more. */
   #takeAhead(start: number, end: number): readonly Reading[] {
     if (this.#ahead.length === 0) return [];
     const taken = this.#ahead.filter(({ index }) => index >= start && index < end);

@@ -18,7 +18,7 @@ export interface Member {
   notedAt: number;
 }
 
-/** False where what it holds has no room any more: it has to begin anew. `settings`: `isTuned` alone. */
+/** False where what it holds has no room any more: it has to start over. `settings`: `isTuned` alone. */
 export async function retune(
   member: Member,
   settings: RuleSettings,

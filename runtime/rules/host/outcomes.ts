@@ -18,7 +18,7 @@ export interface OutcomesOptions {
   readonly tap: CommitTap;
   readonly clock: Clock;
   readonly log: Log;
-  /** Of a rule that runs. */
+  /** The stream of a rule that runs. */
   streamOf(rule: string): RuleStream | undefined;
   openStream(batchId: string): { readonly sink: SourceSink; readonly floor: number | undefined };
   closeStream(batchId: string): Promise<void>;

@@ -3,7 +3,7 @@
 // A row's columns are the tags of readings at its System.Timestamp; the n-th further row of one moment has `#n` behind its tags, in
 // the order of the engine, which is the same at each repetition. A row that rests on what is not known names the inputs under the tag
 // `lacking`. Outcomes of actions stand where the stream is when they come, each under a tag that names its action: `action#` and the
-// action's id without the rule. A count would begin anew with each process, and give two outcomes of one place one name.
+// action's id without the rule. A count would start over with each process, and give two outcomes of one place one name.
 import type { Quality, Reading, Value } from '../../../wire/reading.ts';
 import type { Continuation } from '../../sources/continuation.ts';
 import type { SourceSink } from '../../sources/source.ts';

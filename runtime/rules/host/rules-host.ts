@@ -55,7 +55,7 @@ class Host implements RulesHost {
   readonly #trackers = new Map<string, InputTracker>();
   /** They know what was sent ahead of the claims of their stream. */
   readonly #asked = new WeakSet<InputTracker>();
-  /** Of streams that rules follow which decide before a commit. */
+  /** Inputs of streams that are read by rules which decide before a commit. */
   readonly #early = new Map<string, EarlyInput>();
   readonly #outcomes: Outcomes;
   /** Durable, before `release`. */
@@ -193,7 +193,7 @@ class Host implements RulesHost {
         queue: [],
         notedAt: clock.monotonic(),
       };
-      // What the windows hold open meanwhile is not stored yet: one that begins amid all that begins with what comes.
+      // What the windows hold open meanwhile is not stored yet: one that begins during all that begins with what comes.
       if (since === 'start') {
         const memory = (await this.#noted(statePrefix + name)) as RuleMemory | undefined;
         const isKnown = memory !== undefined && rule.remember(memory);
@@ -287,7 +287,7 @@ class Host implements RulesHost {
     this.#schedule(0);
   }
 
-  /** Of every event of every source: nearly all of them concern no rule. */
+  /** Called for every event of every source; nearly all of them concern no rule. */
   #onEvent(batchId: string, event: SourceEvent, open: () => Window | undefined): void {
     const input = this.#early.get(batchId);
     if (input === undefined || this.#isStopped) return;

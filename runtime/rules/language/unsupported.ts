@@ -74,7 +74,7 @@ const words = new Set(
   ),
 );
 
-/** Of a clause that these rules do not have; undefined where it is none. */
+/** The error for a clause that these rules do not have; undefined where it is none. */
 export function refusalOf({ image }: IToken, at: Position): RuleQueryError | undefined {
   const word = image.toUpperCase();
   const advice = clauses.get(word);

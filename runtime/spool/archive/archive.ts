@@ -19,7 +19,7 @@ import { indexKeysOf } from '../format/window-records.ts';
 import { type StoredWindowAt, storedWindowOf } from './stored-windows.ts';
 
 export interface ArchivedWindow {
-  /** Of the first part. */
+  /** Id of the first part. */
   readonly id: number;
   readonly window: Window;
   readonly parts: number;
@@ -33,7 +33,7 @@ export interface ArchivedWindow {
 /** A late window, found by its number. */
 export interface ArchivedLate {
   readonly number: number;
-  /** Of the first part. */
+  /** Id of the first part. */
   readonly id: number;
   readonly parts: number;
 }

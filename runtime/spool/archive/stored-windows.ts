@@ -12,7 +12,7 @@ import {
 import { indexKeysOf } from '../format/window-records.ts';
 
 export interface StoredWindowAt extends StoredEntry {
-  /** Of its first message. */
+  /** Id of its first message. */
   readonly id: number;
 }
 

@@ -5,7 +5,7 @@ import { folderKey } from '../format/keys.ts';
 import { openJson, type RecordCodec } from '../format/record.ts';
 
 export interface FolderRecord {
-  /** Of the spool: made up once, at its first start. */
+  /** Id of the spool: made once, at its first start. */
   readonly id: string;
   /** The module whose readings the store holds, as the hub knows it: `device/module`. Absent where it was never known. */
   readonly owner?: string;

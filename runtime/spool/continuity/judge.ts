@@ -12,7 +12,7 @@ export interface Evidence {
   readonly isNew: boolean;
   /** The mark beside the store; undefined when there is none. */
   readonly beside: FoundMark | undefined;
-  /** Of the same spool, kept outside of the data folder. */
+  /** Marks of the same spool, kept outside of the data folder. */
   readonly elsewhere: readonly Pick<Mark, 'start' | 'commits'>[];
   /** Identifies the present start of the machine. */
   readonly boot: string;

@@ -33,7 +33,7 @@ export interface FoundMark {
   /** Undefined: the file is empty, or holds no mark. */
   readonly mark?: Mark;
   readonly isEmpty: boolean;
-  /** Of the file: differs from that of every copy. */
+  /** Identity of the file: differs from that of every copy. */
   readonly identity: string;
   /** Wall clock, epoch ms, when the file was made; undefined where the file system does not know. */
   readonly madeAt?: number;
@@ -139,7 +139,7 @@ async function readFrom(file: FileHandle): Promise<FoundMark> {
   return {
     ...(mark === undefined ? {} : { mark }),
     isEmpty: bytesRead === 0,
-    // Inode numbers are given anew, and some file systems do not know when a file was made.
+    // Inode numbers are reused, and some file systems do not know when a file was made.
     identity: birthtimeNs > 0n ? `made ${birthtimeNs}` : `inode ${ino}`,
     ...(birthtimeNs > 0n ? { madeAt: Number(birthtimeNs) / 1e6 } : {}),
     changedAt: Number(ctimeNs / 1_000_000n),

@@ -22,11 +22,11 @@ import { type Mark, MarkFile, readMark } from './mark-file.ts';
 
 /** The state of the spool that is reported to the hub, and that a later start compares with. */
 export interface SpoolLife {
-  /** Of the spool: another data folder has another one. */
+  /** Id of the spool: another data folder has another one. */
   readonly spool: string;
   readonly start: number;
   readonly commits: number;
-  /** Of the start: no other has it. */
+  /** Id of the start: no other start has it. */
   readonly run?: string;
 }
 
@@ -45,7 +45,7 @@ export interface ContinuityOptions {
   readonly elsewhere?: string;
   /** Identifies the start of the machine. */
   readonly boot: string;
-  /** The module as the hub knows it; undefined where nobody says. */
+  /** The module as the hub knows it; undefined where it is not known. */
   readonly owner?: string | undefined;
   /** `hear` will be called. */
   readonly asksHub: boolean;

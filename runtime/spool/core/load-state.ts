@@ -19,7 +19,7 @@ export const firstState: SpoolState = {
 };
 const pageEntries = 1000;
 
-/** `anew`: the counters cannot be trusted, since records may be gone that they speak of. */
+/** `anew`: counts the records again, since damage may have removed some of those that were counted. */
 export async function loadState(
   store: Store,
   codec: RecordCodec,

@@ -1,4 +1,4 @@
-// After a change of keys: everything but messages is written anew with the key of now. Messages stay as they were
+// After a change of keys: everything but messages is written again with the key of now. Messages stay as they were
 // written until retention removes them; the open windows' journal becomes messages at this start anyway.
 //
 // Crash argument. Each batch replaces values by the same payloads, so any part of them may be done. Only when all

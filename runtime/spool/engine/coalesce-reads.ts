@@ -10,7 +10,7 @@ export interface WantedValue {
   /** The position of its key in the request. */
   readonly n: number;
   readonly pointer: ValuePointer;
-  /** Of the record, head and value. */
+  /** Size of the record, head and value. */
   readonly bytes: number;
 }
 

@@ -1,7 +1,7 @@
 // Recovery at opening: brings the write-ahead log, the value log and the index into agreement.
 //
 // After a clean close the last checkpoint has everything, and nothing is read through. Otherwise what the log holds since
-// its last checkpoint is replayed, and the references to the value log are counted anew from the index: the counts
+// its last checkpoint is replayed, and the references to the value log are counted again from the index: the counts
 // of the checkpoint are as old as it is, and after damage to the log a wrong count would be carried on for good.
 import { HoldfastError } from '../../../kernel/errors.ts';
 import type { Files } from './files.ts';
@@ -81,9 +81,9 @@ interface FoundLog {
   readonly unreadable: ReadonlyMap<string, number>;
   /** Up to there the index knows the log to have been on the disk. */
   readonly durable: number;
-  /** Of the store; undefined where it was begun without one. */
+  /** Identity of the store; undefined where it was begun without one. */
   readonly identity: string | undefined;
-  /** Of the value log's segments, before a replay lengthens them. */
+  /** Sizes of the value log's segments, before a replay lengthens them. */
   readonly sizesBefore: ReadonlyMap<number, number>;
 }
 

@@ -16,7 +16,7 @@ export interface EngineOptions {
   readonly spaces: KeySpaces;
   /** Limits that differ from `defaultLimits`. */
   readonly limits?: Partial<EngineLimits>;
-  /** Of a store that is new: a UUID, which its index and each segment of its logs name from then on. Without one nothing tells foreign segments. */
+  /** Identity of a new store: a UUID, which its index and each segment of its logs name from then on. Without one nothing tells foreign segments. */
   readonly identity?: string;
   /** Opens without the data that the disk does not return, even a whole file. Default false. */
   readonly skipUnreadable?: boolean;
@@ -30,7 +30,7 @@ export interface EngineState {
   readonly wal: Wal;
   readonly valueLog: ValueLog;
   readonly walValues: WalValues;
-  /** Of the last batch in the log. */
+  /** Sequence of the last batch in the log. */
   sequence: number;
   /** Up to there the log is on the disk. */
   durable: number;

@@ -154,7 +154,7 @@ export class ValueLog {
     this.#unreadable.add(segment);
   }
 
-  /** After references were counted anew: the next `removeUnreferenced` removes all segments without one. */
+  /** After references were counted again: the next `removeUnreferenced` removes all segments without one. */
   findUnreferenced(sequence: number): void {
     for (const [segment, { live }] of this.#usage) if (live <= 0) this.#unreferenced.set(segment, sequence);
   }

@@ -11,9 +11,9 @@ import { crc32 } from 'node:zlib';
 /** Where a value lies in the value log. */
 export interface ValuePointer {
   readonly segment: number;
-  /** Of the record's head. */
+  /** Offset of the record's head. */
   readonly offset: number;
-  /** Of the value, without the head. */
+  /** Length of the value, without the head. */
   readonly length: number;
 }
 

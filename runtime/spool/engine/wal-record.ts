@@ -28,7 +28,7 @@ export interface RecordHead {
 
 export interface LogRecord extends RecordHead {
   readonly payload: Buffer;
-  /** Of the payload, in its file. */
+  /** Offset of the payload in its file. */
   readonly offset: number;
 }
 

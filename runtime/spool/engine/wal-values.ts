@@ -7,7 +7,7 @@ import type { FiledRecord, WalContents } from './wal-replay.ts';
 
 export interface WalPointer {
   readonly generation: number;
-  /** Of the value, in the segment of that generation. */
+  /** Offset of the value in the segment of that generation. */
   readonly offset: number;
   readonly length: number;
 }

@@ -4,7 +4,7 @@ import { HoldfastError } from '../../../kernel/errors.ts';
 import { readSmallFile, replaceFile } from '../../../kernel/small-file.ts';
 import { isMedium, syncFolder } from '../engine/disk.ts';
 
-/** Of all that docs/FORMAT.md describes. */
+/** The version of everything that docs/FORMAT.md describes. */
 export const formatVersion = 1;
 
 export interface FolderLayout {

@@ -139,7 +139,7 @@ export function lateKeyOf(key: Uint8Array): { number: number; id: number } {
   return { number: bytes.readUIntBE(9, 6), id: bytes.readUIntBE(15, 6) };
 }
 
-/** Of the longest window that there can be. */
+/** The size class of the longest possible window. */
 export const maxSizeClass = 53;
 
 /**

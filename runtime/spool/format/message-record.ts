@@ -20,7 +20,7 @@ export interface MessageHeader {
   readonly first: number;
   readonly parts: number;
   readonly void?: VoidReason;
-  /** Of readings that came late. */
+  /** The number of a late window. */
   readonly late?: LateNumber;
   /** Read again from the equipment's history, to answer a request. */
   readonly answer?: true;
@@ -165,7 +165,7 @@ export interface StoredEntry {
   readonly stream: number;
   readonly window: Window;
   readonly parts: number;
-  /** Of all parts, as stored. */
+  /** Size of all parts, as stored. */
   readonly bytes: number;
   /** Wall clock, epoch ms. */
   readonly storedAt: number;
@@ -210,7 +210,7 @@ export function decodeStoredEntry(payload: Buffer): StoredEntry {
 
 /** An entry in a lane. */
 export interface Pointer {
-  /** Of the message: key `r`. */
+  /** Id of the message: key `r`. */
   readonly id: number;
   /** As sent, properties and mark included. */
   readonly bytes: number;

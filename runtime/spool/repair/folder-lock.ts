@@ -11,7 +11,7 @@ import type { Store } from '../engine/store.ts';
 import type { FolderLayout } from '../format/folder-layout.ts';
 import { lockedError } from './quarantine.ts';
 
-/** `skipUnreadable`: a lock that the disk does not return is made anew. @throws HoldfastError `spool-locked`. */
+/** `skipUnreadable`: a lock that the disk does not return is made again. @throws HoldfastError `spool-locked`. */
 export async function lockFolder(layout: FolderLayout, skipUnreadable: boolean): Promise<Store> {
   await makeFolder(layout.root);
   // Where the disk refuses that, it refuses LevelDB, too.

@@ -11,7 +11,7 @@ import { newInQuarantine } from './quarantine.ts';
 import { damageOf, type StoreDamage } from './start-check.ts';
 
 export interface CheckedFiles {
-  /** Of what is left in the store. */
+  /** The damage of what is left in the store. */
   readonly damage: StoreDamage;
   /** Why segments were moved to the quarantine. */
   readonly setAside?: string;

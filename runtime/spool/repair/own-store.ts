@@ -115,7 +115,7 @@ export async function readOwnFiles(
 /** All that was there is another spool's. */
 const hasNothing = ({ foreign, files }: StoreFiles): boolean => foreign.length > 0 && files.size === 0;
 
-/** Of which spool the mark beside the store in `folder` speaks, and whether it was not put there. */
+/** The spool that the mark beside the store in `folder` names, and whether the mark is original. */
 export async function expectedOwner(
   layout: FolderLayout,
   folder = layout.store,

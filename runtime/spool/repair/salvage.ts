@@ -311,7 +311,7 @@ class Salvage {
         continue;
       }
       if (space === 'd') this.#highestId = Math.max(this.#highestId, idOf(key));
-      // Sealed anew: what is read with an old key is written with the one of now.
+      // Sealed again: what is read with an old key is written with the one of now.
       await this.#target.put(kindOf[space], key, record.value);
       copied++;
     }

@@ -47,7 +47,7 @@ export class SalvagedWindows {
   async writeStreams(): Promise<void> {
     // Where one stream has had two numbers, its record names the newer.
     const ordered = [...this.streams.values()].sort((a, b) => a.number - b.number);
-    // The last late numbers may be among what is lost: the count begins anew.
+    // The last late numbers may be among what is lost: the count starts over.
     for (const { batchId, late: _, ...record } of ordered) {
       await this.#target.putJson('S', textKey('s', batchId), record);
       const { index, createdAt, number } = record;

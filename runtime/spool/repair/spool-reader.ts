@@ -26,7 +26,7 @@ export interface KnownStream extends StreamRecord {
 /** An entry of a lane that names the message. */
 export interface QueueEntry {
   readonly lane: 'unsent' | 'backfill';
-  /** Of the pointer's record: `u` or `b`. */
+  /** Key of the pointer's record: `u` or `b`. */
   readonly key: Uint8Array;
   readonly pointer: Read<Pointer>;
 }
@@ -35,7 +35,7 @@ export interface SpoolMessage {
   readonly id: number;
   /** Undefined: there is no such record, though something names it. */
   readonly stored: Read<StoredMessage> | undefined;
-  /** Of the record as stored. */
+  /** Size of the record as stored. */
   readonly bytes: number;
   readonly queued: readonly QueueEntry[];
   /** Present when the hub refused the message for good. */

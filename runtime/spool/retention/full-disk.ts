@@ -24,7 +24,7 @@
 // 64 MiB of readings wait in the windows, and beyond that events become holes. Status says `failing`, with what the disk
 // said and since when. To open, LevelDB begins a
 // MANIFEST and a log and turns the old log into a table: for that a start on a full disk gets the reserve, up to 4 MiB in another
-// file of our own, before the ballast, which its forerunner may have used up. What that takes is free again soon after, and is taken anew at
+// file of our own, before the ballast, which its forerunner may have used up. What that takes is free again soon after, and is taken again at
 // once, so that the next start finds it. Without either a start tries again for ever.
 //
 // How it resumes. The refused batch is repeated after 0.1 to 5 s; each refusal starts a retention sweep. Once the disk takes

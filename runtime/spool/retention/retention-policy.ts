@@ -45,7 +45,7 @@ export interface SpaceFacts {
   readonly now: number | undefined;
   readonly storedBytes: number;
   readonly unsentBytes: number;
-  /** Of the disk; undefined when it cannot be asked. */
+  /** Free bytes of the disk; undefined when it cannot be asked. */
   readonly freeBytes: number | undefined;
   /** Deleted, but not yet given back to the disk. */
   readonly deletedBytes: number;

@@ -91,7 +91,7 @@ export interface FleetAsk {
 export interface GatewayAsk {
   readonly state: GatewayState | undefined;
   readonly search: string;
-  /** Of the configuration that is wanted; empty: of none that is known. */
+  /** Hash of the wanted configuration; empty: none is known. */
   readonly hash: string | undefined;
   /** `name:value`. */
   readonly tags: readonly string[];
@@ -175,7 +175,7 @@ export const calls = {
     post(`api/requests/${encodeURIComponent(requestId)}/cancel`, { reason }, token),
 };
 
-/** Of a file to save. */
+/** The address of a file to save. */
 export const accountHref = (
   { start, end }: Range,
   { state, search }: Pick<FleetAsk, 'state' | 'search'>,

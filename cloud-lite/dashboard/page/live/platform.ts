@@ -13,7 +13,7 @@ export const browserZone: string = Intl.DateTimeFormat().resolvedOptions().timeZ
 /** The zone of all times on the page: the browser's, or UTC by choice. */
 export const zone: string = storedZone() ?? browserZone;
 
-/** Shows all times in UTC, or in the browser's zone again. The page begins anew: each of its texts has times in it. */
+/** Shows all times in UTC, or in the browser's zone again. The page starts over: each of its texts has times in it. */
 export function changeZone(): void {
   try {
     if (storedZone() === undefined) localStorage.setItem(zoneKey, 'UTC');

@@ -15,7 +15,7 @@ export interface Resource<T> {
 }
 
 export interface ResourceOptions {
-  /** Identifies the resource: with another key it is loaded anew, and the old answer stays until then. */
+  /** Identifies the resource: with another key it is loaded again, and the old answer stays until then. */
   readonly key: string;
   readonly intervalMs?: number;
   readonly spacingMs?: number;

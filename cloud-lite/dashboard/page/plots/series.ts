@@ -4,7 +4,7 @@ import type { TrendSample } from '../../../http/trend.ts';
 /** Columns as uPlot takes them: seconds, then one column a line; null where nothing is known. */
 export type Columns = readonly [at: readonly number[], ...lines: readonly (readonly (number | null)[])[]];
 
-/** Readings each second, between each sample and the one before. A total that fell was begun anew. */
+/** Readings each second, between each sample and the one before. A total that fell was started over. */
 export function ingestColumns(samples: readonly TrendSample[]): Columns {
   return [
     samples.map(({ at }) => at / 1000),

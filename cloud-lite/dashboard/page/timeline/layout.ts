@@ -80,7 +80,7 @@ export function layoutTicks(
   return ticks;
 }
 
-/** Of the ticks' font, at most. */
+/** The widest character of the ticks' font. */
 const charPx = 6.5;
 
 const timeStep = (atLeast: number) =>

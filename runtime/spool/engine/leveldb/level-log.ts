@@ -22,7 +22,7 @@ export interface LogContents {
   readonly records: readonly Buffer[];
   /** Stretches with whole records behind them, or whose sums are wrong: damage. */
   readonly bad: readonly BadStretch[];
-  /** The file ends within a record, or in zeros: a power cut amid a write leaves this. */
+  /** The file ends within a record, or in zeros: a power cut during a write leaves this. */
   readonly tornTail?: BadStretch;
 }
 

@@ -127,7 +127,7 @@ export class StoreFiles implements StoreSource {
     return this.#index?.get(key);
   }
 
-  /** Of the first `limit` values that the index names, counts those that are in the value log and those that are not. */
+  /** Counts which of the first `limit` values that the index names are in the value log, and which are not. */
   named(gte: Uint8Array, lt: Uint8Array, limit: number): { found: number; astray: number } {
     const count = { found: 0, astray: 0 };
     for (const { key, value } of this.#index?.scan(gte, lt) ?? []) {
