@@ -138,10 +138,18 @@ const makeSources = (dataFolder: string) => {
   return (settings: SourceConfig, sourceLog: Log) => make(settings, { stampClock: clock, log: sourceLog });
 };
 
-await createProgram({
+// No `await`: the image's bundle is of a kind that has none here.
+export const ended = createProgram({
   startModule,
   createLog: (level, format) => createProcessLog(level, format, clock),
   makeSources,
   clock,
   version,
 }).parseAsync();
+
+// As an exception: a rejection is what `run` survives.
+ended.catch((error: unknown) =>
+  process.nextTick(() => {
+    throw error;
+  }),
+);

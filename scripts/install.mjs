@@ -31,7 +31,21 @@ async function inTurn() {
     else await new Promise((wake) => setTimeout(wake, 200));
   }
   process.once('exit', () => rmSync(turn, { force: true }));
-  if (!isInstalled()) await install();
+  if (isInstalled()) return;
+  if (hasEachPackage()) writeFileSync(stamp, lock);
+  else await install();
+}
+
+/** Where the lockfile changed but none of its packages, as with a new version of the project, nothing is installed anew. */
+function hasEachPackage() {
+  // npm's own list of what it installed. Without the stamp an installation was cut off.
+  const list = join(root, 'node_modules', '.package-lock.json');
+  if (!existsSync(stamp) || !existsSync(list)) return false;
+  const there = JSON.parse(readFileSync(list, 'utf8')).packages ?? {};
+  const wanted = JSON.parse(text).packages ?? {};
+  const isThere = ([path, { integrity, optional }]) =>
+    !path.includes('node_modules/') || (there[path] ? there[path].integrity === integrity : optional);
+  return Object.entries(wanted).every(isThere) && Object.keys(there).every((path) => path in wanted);
 }
 
 /** Whether the process that is named there still runs: one that was killed holds nobody up. */

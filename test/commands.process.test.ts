@@ -249,13 +249,11 @@ describe('the first run', () => {
     write('package.json', of);
     write('inner/package.json', inner);
     const packages = { '': of, inner, 'node_modules/inner': { resolved: 'inner', link: true } };
-    write('package-lock.json', {
-      name: 'clone',
-      version: '1.0.0',
-      lockfileVersion: 3,
-      requires: true,
-      packages,
-    });
+    const lockOf = (version: string, more: object = {}) =>
+      write('package-lock.json', {
+        ...{ name: 'clone', version, lockfileVersion: 3, requires: true, packages: { ...packages, ...more } },
+      });
+    lockOf('1.0.0');
     const install = () => run(process.execPath, ['scripts/install.mjs'], { cwd: clone });
     // One that was killed amid it, and two at once.
     mkdirSync(join(clone, '.holdfast'));
@@ -269,6 +267,11 @@ describe('the first run', () => {
     ).toMatch(/^Installing dependencies[\s\S]*\nInstalling dependencies: 1 of 1 packages, \d+ s\n/);
     expect(existsSync(join(clone, 'node_modules/inner/package.json'))).toBe(true);
     expect((await install()).stderr).toBe('');
+    // Another lockfile of the same packages installs nothing.
+    lockOf('1.0.1');
+    expect((await install()).stderr).toBe('');
+    lockOf('1.0.1', { 'node_modules/other': { version: '1.0.0', integrity: 'sha512-AA==' } });
+    expect((await install()).stderr).toContain('Installing dependencies');
     write('package-lock.json', {});
     await expect(install()).rejects.toMatchObject({
       code: 1,

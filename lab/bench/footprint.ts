@@ -12,13 +12,12 @@ import type { SqliteSettings } from './footprint/sqlite.child.ts';
 import type { Bench, BenchOptions, Figure, Report } from './harness/bench.ts';
 import { makeDevice, removeDevices } from './harness/device.ts';
 import { median, spread } from './harness/numbers.ts';
-import { compile, imageSettings } from './relay/compiled.ts';
+import { bundleModule, compile, imageSettings } from './relay/compiled.ts';
 import { type HubBeside, startHubBeside } from './relay/hub-beside.ts';
 import { buildC } from './sources/build-c.ts';
 import { startModbusServer } from './sources/modbus.ts';
 import { startOpcuaServer } from './sources/opcua.ts';
 
-const main = new URL('../../runtime/main.ts', import.meta.url);
 const child = (name: string) => new URL(`footprint/${name}.child.ts`, import.meta.url);
 /** Where `npm install node-red node-red-contrib-modbus node-red-contrib-opcua` was run, if anywhere. */
 const nodeRedFolder = process.env.HOLDFAST_NODE_RED;
@@ -34,6 +33,8 @@ type Job = typeof small | typeof fast | typeof steady;
 interface Site {
   readonly options: BenchOptions;
   readonly work: string;
+  /** The module, as its image has it. */
+  readonly main: URL;
   readonly compiled: (file: URL) => URL;
   readonly environment: Readonly<Record<string, string>>;
   readonly hub: HubBeside;
@@ -50,8 +51,9 @@ export const bench: Bench = {
     try {
       const server = buildC('modbus-server', work);
       if ('missing' in server) throw new Error(`no equipment to read: ${server.missing}`);
-      options.say('compiling, as the image does');
-      const compiled = compile(join(work, 'image'), [main, ...children.map(child)]);
+      options.say('building the module, as the image does');
+      const main = await bundleModule(join(work, 'image'));
+      const compiled = compile(join(work, 'others'), children.map(child));
       const hub = await startHubBeside();
       stops.push(() => hub.stop());
       const modbus = await startModbusServer(server.file);
@@ -60,7 +62,7 @@ export const bench: Bench = {
       const opcua = await startOpcuaServer({ folder: join(work, 'server'), ...shape });
       stops.push(() => opcua.child.kill('SIGKILL'));
       return await measure({
-        ...{ options, work, compiled, environment: imageSettings().env, hub, modbusPort: modbus.port },
+        ...{ options, work, main, compiled, environment: imageSettings().env, hub, modbusPort: modbus.port },
         endpoint: `opc.tcp://127.0.0.1:${opcua.port}`,
         opcuaNodes: Array.from({ length: small.tagsEach }, (_, n) => `ns=1;s=live.${n}`),
       });
@@ -187,9 +189,9 @@ function opcuaModule(site: Site): Promise<Program> {
 }
 
 function ours(site: Site, sources: readonly object[], dataFolder?: string): Promise<Program> {
-  const { work, compiled, environment, hub } = site;
+  const { work, main, environment, hub } = site;
   return moduleProgram({
-    ...{ file: compiled(main), folder: join(work, 'gateway'), environment, hub, sources },
+    ...{ file: main, folder: join(work, 'gateway'), environment, hub, sources },
     compileCache: compileCacheOf(site),
     ...(dataFolder !== undefined && { dataFolder }),
   });
@@ -331,7 +333,7 @@ function report({ starts, modbus, opcua, busy, wear, growth }: Measured): Report
 }
 
 const notes = () => [
-  `Compiled by tsc with the settings of the image, and run with its ${imageSettings().text}. The script and bare Node have the same, Node-RED Node's own.`,
+  `The module as its image has it (scripts/bundle.mjs), run with ${imageSettings().text}. The script and bare Node have the same settings, Node-RED Node's own.`,
   'Equipment and hub are processes of their own on the same machine; the link is AMQP over TLS on loopback.',
   'The script polls with modbus-serial, keeps what waits in memory, and sends JSON with azure-iot-device. It loses what a cut, a restart or an error of the hub takes.',
   'Node-RED reads and counts: it keeps nothing and sends nothing. SQLite commits every 200 ms, with its write-ahead log synced.',

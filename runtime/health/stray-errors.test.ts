@@ -21,16 +21,21 @@ describe('an exception that nobody caught', () => {
       'Error: write after end',
       '    at Writable.write (node:internal/streams/writable:510:10)',
       '    at Connection.send (/app/node_modules/rhea/lib/connection.js:400:15)',
-      '    at something (/app/dist/runtime/uplink/edge-session.js:10:1)',
+      '    at something (/app/dist/main.cjs:10:1)',
     ].join('\n');
     expect(isOfClient({ stack })).toBe(true);
     expect(isOfClient({ stack: stack.replace('rhea/lib', 'azure-iot-amqp-base/dist') })).toBe(true);
+    const packages = '/app/node_modules/rhea/lib/connection.js';
+    expect(isOfClient({ stack: stack.replace(packages, '/app/dist/node_modules/azure-client.cjs') })).toBe(
+      true,
+    );
+    expect(isOfClient({ stack: stack.replace(packages, '/app/dist/node_modules/packages.cjs') })).toBe(false);
   });
 
   it('is ours where our code threw it, although the client called it', () => {
     const stack = [
       'TypeError: undefined is not a function',
-      '    at Object.onState (/app/dist/runtime/uplink/forwarder.js:10:1)',
+      '    at Object.onState (/app/dist/main.cjs:10:1)',
       '    at Connection.emit (node:events:519:28)',
       '    at Connection.dispatch (/app/node_modules/rhea/lib/connection.js:200:5)',
     ].join('\n');
@@ -55,7 +60,7 @@ describe('an exception that nobody caught', () => {
     const facts = { code: 'ECONNRESET', syscall: 'read' };
     const frame = '    at TLSWrap.onStreamRead (node:internal/stream_base_commons:216:20)';
     expect(isOfNobody({ ...facts, stack: `Error: read ECONNRESET\n${frame}` })).toBe(true);
-    const ours = '    at Object.onState (/app/dist/runtime/uplink/forwarder.js:10:1)';
+    const ours = '    at Object.onState (/app/dist/main.cjs:10:1)';
     expect(isOfNobody({ ...facts, stack: `Error: read ECONNRESET\n${ours}\n${frame}` })).toBe(false);
     expect(isOfNobody({ code: 'ENOENT', syscall: 'open', stack: 'Error: ENOENT' })).toBe(false);
     expect(isOfNobody(new Error('read ECONNRESET'))).toBe(false);

@@ -9,7 +9,9 @@
 // moment. Node raises it from its event loop, between all code: nothing was left half done, the socket is closed, and
 // whoever waits on it has a time limit of its own. A gateway whose network is poor must not restart for that.
 
-const clientPackages = /[\\/]node_modules[\\/](azure-iot-[\w-]+|rhea|rhea-promise|machina)[\\/]/;
+/** As packages, and in the file that the image has of them (scripts/bundle.mjs). */
+const clientCode =
+  /[\\/]node_modules[\\/]((azure-iot-[\w-]+|rhea|rhea-promise|machina)[\\/]|azure-client\.cjs:)/;
 
 const networkCodes = new Set([
   'ECONNRESET',
@@ -36,5 +38,5 @@ export function isOfClient(error: unknown): boolean {
   if (typeof stack !== 'string') return false;
   const frames = stack.split('\n').filter((line) => /^\s+at /.test(line));
   const inner = frames.find((frame) => !/\(node:|\bat node:|<anonymous>\)$/.test(frame));
-  return inner !== undefined && clientPackages.test(inner);
+  return inner !== undefined && clientCode.test(inner);
 }

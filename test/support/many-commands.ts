@@ -32,6 +32,9 @@ for (const [name, stream] of [
   }) as typeof stream.write;
 }
 
+// What a command ended with was caught below, and comes here once more.
+process.on('uncaughtException', () => {});
+
 const commands: readonly (readonly string[])[] = JSON.parse(readFileSync(0, 'utf8'));
 const results = [];
 for (const [at, args] of commands.entries()) {
@@ -41,7 +44,7 @@ for (const [at, args] of commands.entries()) {
   process.argv = [process.execPath, 'holdfast', ...args];
   let code: number;
   try {
-    await import(`../../runtime/main.ts?${at}`);
+    await (await import(`../../runtime/main.ts?${at}`)).ended;
     code = Number(process.exitCode);
   } catch (error) {
     if (!(error instanceof Ended)) said.err += String((error as Error).stack);

@@ -7,7 +7,7 @@ import type { HubBeside } from '../relay/hub-beside.ts';
 import { type Program, type Started, start } from './contender.ts';
 
 export interface ModuleOptions {
-  /** runtime/main.ts, compiled. */
+  /** Its main file. */
   readonly file: URL;
   /** For its configuration and, unless `dataFolder` says otherwise, its data, which are begun anew. */
   readonly folder: string;

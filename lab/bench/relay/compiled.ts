@@ -1,9 +1,10 @@
-// A part of a bench compiled as the image has it (Dockerfile.arm64v8): the compiler and settings of the image, the
-// same memory settings for the process that runs it.
+// The module as its image has it (Dockerfile.arm64v8), or parts of it compiled, and the image's memory settings for the process
+// that runs them.
 import { execFileSync } from 'node:child_process';
 import { mkdirSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath, pathToFileURL } from 'node:url';
+import { bundle } from '../../../scripts/bundle.mjs';
 
 const root = fileURLToPath(new URL('../../../', import.meta.url));
 
@@ -17,6 +18,13 @@ export function imageSettings(): { readonly text: string; readonly env: Readonly
   const pairs = text.matchAll(/(\w+)=(?:"([^"]*)"|(\S+))/g);
   const env = Object.fromEntries([...pairs].map(([, name, quoted, plain]) => [name, quoted ?? plain]));
   return { text, env: { NODE_ENV: 'production', ...env } };
+}
+
+/** Returns where its main file is. */
+export async function bundleModule(folder: string): Promise<URL> {
+  await bundle(join(folder, 'dist'));
+  symlinkSync(join(root, 'node_modules'), join(folder, 'node_modules'));
+  return pathToFileURL(join(folder, 'dist/main.cjs'));
 }
 
 /** Compiles these files and all that they import. Returns where a file went. */

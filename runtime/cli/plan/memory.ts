@@ -1,10 +1,10 @@
-// The memory that a site takes, about: what the compiled module took with the image's settings (docs/BENCHMARKS.md), and the
+// The memory that a site takes, about: what the image's module took (docs/BENCHMARKS.md), and the
 // readings that wait in open windows.
 import { adapterOf } from '../../adapters.ts';
 import type { Config } from '../../config/schema.ts';
 
 /** MB without any source. */
-const base = 105;
+const base = 90;
 const rulesMb = 8;
 /** A reading in an open window, as an object in memory. */
 const readingBytes = 120;

@@ -71,10 +71,10 @@ describe('the cost of the hub, by hand', () => {
 });
 
 it.each([
-  [[], 0, [], 105],
+  [[], 0, [], 90],
   // 1,000 readings/s for 10 s are 10,000 of 120 bytes: 1.2 MB.
-  [['modbus-tcp', 'modbus-tcp'], 86_400_000, [], 111],
-  [['opcua', 'modbus-rtu'], 0, ['a rule'], 160],
+  [['modbus-tcp', 'modbus-tcp'], 86_400_000, [], 96],
+  [['opcua', 'modbus-rtu'], 0, ['a rule'], 137],
 ])('memory for %j is known from what was measured', (types, readingsPerDay, rules, mb) => {
   const config = { sources: types.map((type) => ({ type })), rules, windows: { ageMs: 10_000 } };
   expect(planMemory(config as never, readingsPerDay)).toEqual({ mb });
@@ -190,7 +190,7 @@ it('is told in lines: buses, messages, disk, memory, and the hub by tier', () =>
   const text = planText('site.yaml', plan);
   expect(text).toMatch(/modbus-rtu \/dev\/ttyUSB0: 1 request\/s, \d+ % of the line's time/);
   expect(text).toMatch(/An outage of 7\.0 days loses nothing \(bound by spool\.retention\.unsentMs\)/);
-  expect(text).toMatch(/about 11\d MB of the image's 256/);
+  expect(text).toMatch(/about 10\d MB of the image's 256/);
   expect(text).toMatch(/IoT Hub for 50 gateways like this, USD, prices of \d{4}-\d\d/);
   expect(text).toMatch(/List prices of \d{4}-\d\d, East US.* give yours by --prices FILE/);
   const ours = planAll(config, { gateways: 50 }, withPrices({ asOf: '2026-11' }), new VirtualClock(), 0);

@@ -10,7 +10,7 @@ export const opcuaAdapter = defineAdapter({
   name: 'opcua',
   page: 'docs/OPCUA.md',
   texts: opcuaTexts,
-  memoryMb: 42,
+  memoryMb: 34,
   schemas: [opcuaSourceSchema],
   create:
     ({ clock, metrics, folder, random }) =>
