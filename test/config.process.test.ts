@@ -387,7 +387,7 @@ describe('stopping', () => {
     expect(code).toBe(0);
     expect(tookMs).toBeLessThan(10_000);
     // Proof that it was as bad as it says.
-    expect(module.log()).toMatch(/a step was left undone/);
+    expect(module.log()).toMatch(/a shutdown step failed or timed out/);
     rmSync(slow);
     const again = await site.start({ config: site.file });
     await eventually(async () => (await site.status()).sources.every((s: Source) => s.readings > 5));

@@ -69,7 +69,11 @@ describe('what is wrong, in words', () => {
     [spool({ backpressure: true }), 'bad', /full/],
     [spool({ evicted: 3 }), 'poor', /3 windows/],
     [spool({ repair: { reason: 'the store is gone' } }), 'poor', /damaged: the store is gone/],
-    [spool({ continuity: { state: 'lost', reason: 'a copy' } }), 'poor', /not the one that was left: a copy/],
+    [
+      spool({ continuity: { state: 'lost', reason: 'a copy' } }),
+      'poor',
+      /not proven to be the latest state: a copy/,
+    ],
     [{ keyProblem: 'no such file' }, 'bad', /lacks a key: no such file/],
     [
       {
@@ -101,7 +105,7 @@ describe('what is wrong, in words', () => {
         ],
       },
       'bad',
-      /rule hot is taken out for a while: too slow/,
+      /rule hot is suspended: too slow/,
     ],
     [{ isWaitingAfterCrashes: true }, 'bad', /crashed again and again/],
   ] as [Partial<TroubledParts>, string, RegExp][])('%j', (more, grade, text) => {

@@ -68,7 +68,9 @@ function ofDisk({ spool, keyProblem }: TroubledParts): Trouble[] {
   if (spool.repair !== undefined) found.push(poor(`stored data was damaged: ${spool.repair.reason}`));
   if (spool.continuity?.state === 'lost')
     found.push(
-      poor(`the data folder is not the one that was left: ${spool.continuity.reason ?? 'no reason known'}`),
+      poor(
+        `the data folder is not proven to be the latest state: ${spool.continuity.reason ?? 'no reason known'}`,
+      ),
     );
   return found;
 }
@@ -127,7 +129,7 @@ function ofTheRest({ clock, config, isWaitingAfterCrashes, rules = [] }: Trouble
     .filter(({ phase }) => phase === 'halted' || phase === 'failed')
     .slice(0, maxSources)
     .map(({ name, phase, problem = 'no reason known' }) =>
-      bad(`the rule ${name} ${phase === 'failed' ? 'cannot run' : 'is taken out for a while'}: ${problem}`),
+      bad(`the rule ${name} ${phase === 'failed' ? 'cannot run' : 'is suspended'}: ${problem}`),
     );
   if (isWaitingAfterCrashes) found.push(bad('the module crashed again and again: the sources wait'));
   if (!clock.trusted) found.push(poor(`the clock is not trusted${clock.reason ? `: ${clock.reason}` : ''}`));

@@ -48,7 +48,7 @@ describe('what a stream has claimed', () => {
           }
           at = end;
           if (sent !== null && claims.isFree(end + sent)) {
-            claims.hold(end + sent, now);
+            claims.noteSent(end + sent, now);
             held.push(end + sent);
           }
           if (dropped !== null && claims.isFree(at + dropped)) {
@@ -107,8 +107,8 @@ describe('what a stream has claimed', () => {
       const claims = new Claims('time');
       claims.begin(0, false, 0);
       claims.add({ start: 0, end: 100 }, 100);
-      claims.hold(100, 100);
-      claims.hold(104, 100);
+      claims.noteSent(100, 100);
+      claims.noteSent(104, 100);
       expect(claims.reached()).toEqual({ floor: 100, seen: 105 });
       expect(claims.begin(100, isProven, 200).start).toBe(isProven ? 100 : 106);
       const after = new Claims('time', { floor: 100, seen: 105 });

@@ -59,7 +59,7 @@ export class Claims {
   /** Monotonic ms at which `reached` last came further; undefined where it has not since the stream was opened. */
   #furtherAt: number | undefined;
   /** Readings below this, and above the floor, were sent; reached at that monotonic ms. */
-  #held: { readonly to: number; readonly at: number | undefined } | undefined;
+  #sentAhead: { readonly to: number; readonly at: number | undefined } | undefined;
 
   /** `now`: monotonic ms. */
   constructor(index: IndexKind, start: Partial<StreamStart> = {}, options: ClaimsOptions = {}) {
@@ -68,7 +68,7 @@ export class Claims {
     this.#isTime = index === 'time';
     this.#mayGoBack = this.#isTime && !isOwnClock;
     this.#floor = floor;
-    if (seen !== undefined) this.#held = { to: seen, at: undefined };
+    if (seen !== undefined) this.#sentAhead = { to: seen, at: undefined };
     if (floor !== undefined) this.#last = { end: Math.max(floor, seen ?? floor), at: now - ageMs };
     this.#isLost = continuity === 'lost' && start.ageMs !== undefined;
   }
@@ -83,7 +83,7 @@ export class Claims {
     const { end } = this;
     const begun = this.#begun ?? end;
     const floor = end === undefined ? begun : Math.max(end, begun!);
-    const seen = this.#held?.to;
+    const seen = this.#sentAhead?.to;
     return {
       ...(floor === undefined ? {} : { floor }),
       ...(seen === undefined || (floor !== undefined && seen <= floor) ? {} : { seen }),
@@ -115,7 +115,7 @@ export class Claims {
   /** `isProven`: nothing lies between the end of the last claim and `at`, so the windows may touch. */
   begin(at: number, isProven: boolean, now: number): Beginning {
     if (!isProven) {
-      this.#leaveHeld();
+      this.#leaveSentAhead();
       this.#leaveLost(at, now);
     }
     const before = this.reached().floor;
@@ -146,8 +146,8 @@ export class Claims {
       if (end > (this.#floor ?? Number.NEGATIVE_INFINITY)) [this.#floor, this.#reachedAt] = [end, reachedAt];
     } else this.#addIsland({ start, end, at: reachedAt });
     this.#absorb();
-    if (this.#held !== undefined && this.#held.to <= (this.#floor ?? this.#held.to - 1))
-      this.#held = undefined;
+    if (this.#sentAhead !== undefined && this.#sentAhead.to <= (this.#floor ?? this.#sentAhead.to - 1))
+      this.#sentAhead = undefined;
     this.#noteFurther(before, reachedAt);
   }
 
@@ -156,9 +156,10 @@ export class Claims {
   }
 
   /** The readings at `index` were sent; only a window that is proven to continue from before may claim that position. */
-  hold(index: number, now: number): void {
+  noteSent(index: number, now: number): void {
     if (this.#isFarAhead(index, now)) this.forbid(index, now);
-    else if (index >= (this.#held?.to ?? this.#floor ?? index)) this.#held = { to: index + 1, at: now };
+    else if (index >= (this.#sentAhead?.to ?? this.#floor ?? index))
+      this.#sentAhead = { to: index + 1, at: now };
   }
 
   /** Readings at `index` are known to be incomplete, so no window may claim that position. */
@@ -174,10 +175,10 @@ export class Claims {
     this.#noteFurther(before, now);
   }
 
-  #leaveHeld(): void {
-    if (this.#held === undefined) return;
-    const { to, at } = this.#held;
-    this.#held = undefined;
+  #leaveSentAhead(): void {
+    if (this.#sentAhead === undefined) return;
+    const { to, at } = this.#sentAhead;
+    this.#sentAhead = undefined;
     if (to <= (this.#floor ?? Number.NEGATIVE_INFINITY)) return;
     [this.#floor, this.#reachedAt] = [to, at];
     this.#islands = this.#islands.filter(({ end }) => end > to);

@@ -369,7 +369,7 @@ export class StreamWindows {
     this.#restart = true;
     for (const { reading, bytes } of readings) {
       this.#takeLate(reading, bytes);
-      this.#claims.hold(reading.index, now);
+      this.#claims.noteSent(reading.index, now);
     }
   }
 

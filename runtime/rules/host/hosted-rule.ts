@@ -134,7 +134,7 @@ export class HostedRule {
     return new Set(this.#origins.all.map(({ streamId }) => streamId));
   }
 
-  /** Goes on from what an earlier process noted. False where that is none of this rule: it begins without. */
+  /** Continues from the state that an earlier process saved. False where that state is not of this rule: it starts without. */
   remember(memory: RuleMemory): boolean {
     const { compiled, log } = this.#options;
     try {
@@ -362,7 +362,7 @@ export class HostedRule {
     return false;
   }
 
-  /** Whatever a rule does, nobody else notices: it is taken out for a while, and starts over. */
+  /** Suspends the rule after an error, so that nothing else is affected. It then starts over. */
   #guard(work: () => void): void {
     const { clock, log, metrics, compiled } = this.#options;
     try {

@@ -44,7 +44,7 @@ const changed = {
 const noteEveryMs = 60_000;
 /** A larger state is not noted: its rule reads as far back as its windows reach. */
 const maxStateBytes = 64 * 1024;
-/** Stretches that wait for one rule; beyond, it is taken out for a while. */
+/** Stretches that wait for one rule; beyond, it is suspended. */
 const maxQueued = 10_000;
 
 class Host implements RulesHost {

@@ -15,7 +15,7 @@ import { lowest, type NewEntries, removalOps } from './lane-entries.ts';
 import { LaneQueue } from './lane-queue.ts';
 import { LaneReader, type QueuedMessage, type Unread } from './lane-reader.ts';
 import { PendingEntries } from './pending-entries.ts';
-import { fateOf } from './withheld.ts';
+import { decideWithheld } from './withheld.ts';
 
 // While the disk refuses, acknowledgements wait in memory. Beyond this nothing more is handed out.
 const maxPendingOps = 50_000;
@@ -324,9 +324,9 @@ export class LaneStore implements Lanes {
   #isWithheld(lane: 'live' | 'backlog', entry: QueuedMessage, key: Uint8Array, value: Uint8Array): boolean {
     if (!entry.withheld) return false;
     const core = this.#core;
-    const fate = fateOf(core.hub, entry.messageId);
-    if (fate === 'send') return false;
-    if (fate === 'wait' && this.#pending.withhold({ lane, id: entry.id })) return true;
+    const decision = decideWithheld(core.hub, entry.messageId);
+    if (decision === 'send') return false;
+    if (decision === 'wait' && this.#pending.withhold({ lane, id: entry.id })) return true;
     this.#dropClaim(lane, entry, key, value).catch((error) => {
       core.log.warn(
         { code: codeOf(error, 'disk-refuses'), error: describeError(error) },

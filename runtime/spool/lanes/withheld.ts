@@ -24,7 +24,7 @@ export function continuesUnconfirmed(
 }
 
 /** What to do with a withheld message: send it, wait, or send it without its claim. */
-export function fateOf(hub: HubConfirmation, messageId: number): 'send' | 'wait' | 'unclaim' {
+export function decideWithheld(hub: HubConfirmation, messageId: number): 'send' | 'wait' | 'unclaim' {
   if (messageId < hub.deniedBelow || hub.state === 'denies') return 'unclaim';
   return hub.state === 'awaited' ? 'wait' : 'send';
 }

@@ -13,7 +13,7 @@ import {
   type ForwarderState,
   type WaitReason,
 } from './forwarder-api.ts';
-import { createHeldMessages, createInFlight, createPoisonWatch } from './in-flight.ts';
+import { createInFlight, createPoisonWatch, createTakenMessages } from './in-flight.ts';
 import { createLaneBuffer, type LaneBuffer } from './lane-buffer.ts';
 import { charge, chooseLane, emptyLedger } from './lane-choice.ts';
 import { createForwarderPause, createRateCaps, createWakeTimer, type PauseReason } from './pace.ts';
@@ -41,7 +41,7 @@ class LaneForwarder implements Forwarder {
   readonly #caps;
   readonly #pause;
   readonly #poison;
-  readonly #held;
+  readonly #taken;
   readonly #timer;
   readonly #acknowledger: Acknowledger;
   readonly #sent: Record<LaneName, number> = { live: 0, backlog: 0, backfill: 0 };
@@ -73,7 +73,7 @@ class LaneForwarder implements Forwarder {
     this.#caps = createRateCaps(this.#limits, options.dayUse);
     this.#pause = createForwarderPause(this.#limits, clock, random);
     this.#poison = createPoisonWatch(() => 4 * this.#limits.inFlightMessages);
-    this.#held = createHeldMessages(lanes, (entries, requeue) => this.#aroundRequeue(entries, requeue));
+    this.#taken = createTakenMessages(lanes, (entries, requeue) => this.#aroundRequeue(entries, requeue));
     this.#acknowledger = createAcknowledger({ ...options, onWritten: () => this.#onWork() });
     this.#timer = createWakeTimer(clock, () => this.#pump());
   }
@@ -121,7 +121,7 @@ class LaneForwarder implements Forwarder {
     for (const lane of laneNames) this.#buffers[lane].requeue();
     await this.#drained(drainMs);
     // Those may have arrived; sending is at least once.
-    this.#held.requeueAll();
+    this.#taken.requeueAll();
     await this.#acknowledger.flush();
   }
 
@@ -220,7 +220,7 @@ class LaneForwarder implements Forwarder {
   #send(entry: Outgoing): void {
     const { clock, uplink } = this.#options;
     const startedAt = clock.monotonic();
-    this.#held.add(entry);
+    this.#taken.add(entry);
     this.#caps.spend(entry.bytes, startedAt, clock.now());
     this.#inFlight.sent(entry.lane, entry.bytes);
     uplink.send(entry.message).then(
@@ -239,7 +239,7 @@ class LaneForwarder implements Forwarder {
     metrics.count('holdfast_sent_bytes_total', { lane: entry.lane }, entry.bytes);
     metrics.observe('holdfast_send_seconds', (now - startedAt) / 1000, { lane: entry.lane });
     // Not what was given back at stop while it was in flight.
-    if (this.#held.remove(entry)) {
+    if (this.#taken.remove(entry)) {
       this.#sent[entry.lane]++;
       if (entry.lane !== 'backfill') this.#sentBytes += entry.bytes;
       this.#acknowledger.add(entry);
@@ -259,7 +259,7 @@ class LaneForwarder implements Forwarder {
       const reason = pauseAfter[code];
       if (reason) this.#slowDown(reason, code);
       else log.debug({ code, reason: describeError(error), id: entry.message.messageId }, 'send failed');
-      this.#held.requeueSoon(entry);
+      this.#taken.requeueSoon(entry);
     }
     this.#settled();
   }
@@ -272,13 +272,13 @@ class LaneForwarder implements Forwarder {
     const { messageId } = entry.message;
     log.error({ code: error.code, id: messageId, bytes: entry.bytes, reason }, 'the hub refuses a message');
     lanes.reject(entry, reason).then(
-      () => this.#held.remove(entry),
+      () => this.#taken.remove(entry),
       (failure: unknown) => {
         log.error(
           { code: codeOf(failure, 'disk-refuses'), err: failure },
           'a refused message cannot be set aside; it stays in its lane and is sent again',
         );
-        this.#held.requeueSoon(entry);
+        this.#taken.requeueSoon(entry);
         this.#rest('disk');
       },
     );

@@ -131,10 +131,10 @@ function createRate() {
 }
 
 /**
- * What was handed to the uplink and has no end yet: acknowledged it is taken out, failed it goes back to its lane.
+ * The messages that were taken from their lanes and handed to the uplink. An acknowledged one is removed, a failed one goes back to its lane.
  * Failures come in bursts, all in one turn; they go back together, oldest first, before anything else is sent.
  */
-export interface HeldMessages {
+export interface TakenMessages {
   add(entry: Outgoing): void;
   /** Removes the entry; false when it was given back meanwhile, and must not be acknowledged any more. */
   remove(entry: Outgoing): boolean;
@@ -145,21 +145,21 @@ export interface HeldMessages {
 }
 
 /** `aroundRequeue` runs its argument, and may work on the lanes of these entries before and after. */
-export function createHeldMessages(
+export function createTakenMessages(
   lanes: Pick<Lanes, 'release'>,
   aroundRequeue: (entries: readonly Outgoing[], requeue: () => void) => void,
-): HeldMessages {
-  const held = new Set<Outgoing>();
+): TakenMessages {
+  const taken = new Set<Outgoing>();
   const failed = new Set<Outgoing>();
 
   const requeue = (entries: readonly Outgoing[]) => {
-    const ours = entries.filter((entry) => held.delete(entry)).sort((a, b) => a.id - b.id);
+    const ours = entries.filter((entry) => taken.delete(entry)).sort((a, b) => a.id - b.id);
     if (ours.length > 0) lanes.release(ours);
   };
 
   return {
-    add: (entry) => void held.add(entry),
-    remove: (entry) => held.delete(entry),
+    add: (entry) => void taken.add(entry),
+    remove: (entry) => taken.delete(entry),
     requeueSoon(entry) {
       if (failed.size === 0) {
         queueMicrotask(() => {
@@ -170,7 +170,7 @@ export function createHeldMessages(
       }
       failed.add(entry);
     },
-    requeueAll: () => requeue([...held]),
+    requeueAll: () => requeue([...taken]),
   };
 }
 
