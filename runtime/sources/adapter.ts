@@ -81,7 +81,7 @@ export interface Adapter<Schema extends SourceSchema = SourceSchema> {
   isNumbered?(settings: z.output<Schema>): boolean;
   /**
    * How often a source that is well states how far it was observed, though nothing changes, and the setting that says so: so long
-   * rules wait for it. Pure. Absent, or undefined: nobody knows.
+   * rules wait for it. Pure. Absent, or undefined: not known.
    */
   pace?(settings: z.output<Schema>): SourcePace | undefined;
   /** Resources that only one source may use, beyond the name of its stream. Absent: none. */

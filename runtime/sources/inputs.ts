@@ -28,7 +28,7 @@ const maxInFlight = 256;
 const maxInFlightBytes = 8 * 1024 * 1024;
 /** A session begins again within a second or so; the hub waits 30 s for an answer. */
 const listenerWaitMs = 10_000;
-/** Inputs that nobody listens to are logged by name, so many of them. */
+/** How many inputs without a source are logged by name. */
 const maxNamed = 32;
 
 export function createInputs(options: InputsOptions): Inputs {

@@ -34,7 +34,7 @@ export async function openSerial(options: SerialOptions): Promise<Duplex> {
   signal.throwIfAborted();
   const serialport = await import('serialport');
   const port = new serialport.SerialPort({ ...lineOf(options), path, autoOpen: false });
-  // A port that is given up may still report errors; nobody is left to care.
+  // A port that was given up may still report errors; they are ignored.
   port.on('error', () => {});
   const open = () =>
     new Promise<void>((resolve, reject) => {
@@ -46,7 +46,7 @@ export async function openSerial(options: SerialOptions): Promise<Duplex> {
     signal.throwIfAborted();
     return new SerialStream(port);
   } catch (error) {
-    // Whether it opens later or has just opened: nobody wants it any more.
+    // It may have opened just now, or may open later: it is not needed any more.
     opened.then(
       () => port.close(),
       () => {},

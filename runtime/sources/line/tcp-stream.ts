@@ -37,14 +37,14 @@ export function openTcp(options: TcpOptions): Promise<Socket> {
     };
     const giveUp = (reason: unknown) =>
       finish(() => {
-        // A socket that is given up may still report errors; nobody is left to care.
+        // A socket that was given up may still report errors; they are ignored.
         socket.on('error', () => {});
         socket.destroy();
         reject(reason);
       });
     const onConnect = () =>
       finish(() => {
-        // Until whoever waits for it listens: an error that nobody hears would end the process.
+        // Until the caller listens: an error without a listener would end the process.
         socket.on('error', () => {});
         resolve(socket);
       });

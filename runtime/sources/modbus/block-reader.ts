@@ -257,7 +257,7 @@ export class BlockReader<I extends Item> {
     this.#blocks = this.#plan();
   }
 
-  /** True when `item` (by default the first refused one) is no longer refused: then all is planned anew. */
+  /** True when `item` (by default the first refused one) is no longer refused: then the reads are planned again. */
   async #retry(client: ModbusClient, item = this.#options.items[0]!): Promise<boolean> {
     const [block] = planReads([item], this.#options.limits);
     try {

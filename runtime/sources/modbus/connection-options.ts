@@ -23,7 +23,7 @@ export interface ModbusConnectionOptions {
   readonly turnaroundMs?: number;
   /** Nothing is asked so long after the connection was opened. Default: as was learned. */
   readonly connectDelayMs?: number | undefined;
-  /** Opens the connection anew where the peer closed it after an answer. Absent: then it is lost. */
+  /** Opens the connection again where the peer closed it after an answer. Absent: then it is lost. */
   readonly reopen?: (signal: AbortSignal) => Promise<Duplex>;
   readonly habits?: PeerHabits;
 }

@@ -189,7 +189,7 @@ const minLookMs = 10;
 /** Silence proves a unit to be in step after so many timeouts, and so long, at least. */
 const silentTimeouts = 5;
 const minSilenceMs = 3000;
-/** Of more peers than this the first is forgotten: it is proven anew when it is met again. */
+/** Beyond this number of peers the first is forgotten, and has to be proven again. */
 const maxPeers = 10_000;
 
 function createUnits(config: ModbusSourceConfig, clock: Clock): LineUnits {

@@ -350,7 +350,7 @@ class Connection implements ModbusConnection {
 
   /** `pending` was sent, and the peer closed before it answered. */
   #askAgain(pending: Pending, lost: HoldfastError): void {
-    // Whether a write was carried out, nobody knows: it is not sent twice.
+    // Whether a write was carried out is not known, so it is not sent twice.
     if (!isRead(pending.sent)) return void pending.fail(lost);
     if (pending.phase === 'proving') this.units.unanswered(pending.wanted[0]!, true);
     this.#stop(pending, this.#options.gapMs);

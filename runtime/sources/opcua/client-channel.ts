@@ -36,7 +36,7 @@ export interface ConnectOptions {
 
 /** Longest silence of the session's own requests; keep-alives come far more often. */
 const sessionTimeoutMs = 120_000;
-/** A stop is prompt also where nobody answers: so long for the library to let go. */
+/** How long a stop waits for the library to close the channel, so that it is prompt where the server does not answer. */
 const releaseLimitMs = 150;
 const maxMessageBytes = 16 * 1024 * 1024;
 

@@ -60,7 +60,7 @@ import { unlessAborted } from './unless-aborted.ts';
 
 const serverCurrentTime = 'i=2258';
 const namespaceArray = 'i=2255';
-/** A stop is prompt also where nobody answers: so long for a server to say goodbye. */
+/** How long a stop waits for the server to close the session, so that it is prompt where the server does not answer. */
 const closeLimitMs = 300;
 
 /** OPC 10000-5, 6.3.11, by the numbers of OPC 10000-6, annex A. */
