@@ -66,6 +66,17 @@ export function stampsContract(open: () => Database): void {
       expect(await kinds()).toEqual(['event-stamps-wrong']);
     });
 
+    test('events without a number behind a wrong one count, too', async () => {
+      await rig.ingest(numbered(0, 0), numbered(1, 1));
+      await rig.ingest(numbered(500_000_000, 2));
+      const behind = [numbered(Number.NaN, 3), numbered(Number.NaN, 4), numbered(5, 5), numbered(6, 6)];
+      const partition = { hub: 'hub', consumerGroup: 'group', partitionId: '0' };
+      await rig.newIngestor().ingest(partition, behind, 2);
+      expect(await rig.stream()).toMatchObject({ messages: 5 });
+      const counts = await rig.database.query('select reason, messages from set_aside_count');
+      expect(counts).toEqual([{ reason: 'damaged-event', messages: 2 }]);
+    });
+
     test('what retention removed behind a wrong number is told all the same', async () => {
       await rig.ingest(numbered(0, 0), numbered(1, 1));
       await rig.ingest(numbered(500_000_000, 2));

@@ -85,11 +85,14 @@ export function wrongLeap(
   if (shows === undefined) return undefined;
   const from = leaptFrom.findLast((number) => number < shows)!;
   const to = later.filter((number) => number > shows);
+  const taken = Math.min(from + to.length, shows - 1);
+  // Where the hub removed events, too, nobody knows which of those before it were taken: rather none is counted twice.
+  const hasHole = events[0]!.sequenceNumber > taken + 1;
   return {
     to,
     from,
-    after: shows - 1,
-    taken: from === beforeFirst ? beforeFirst : Math.min(from + to.length, shows - 1),
+    after: hasHole ? shows - 1 : taken,
+    taken: from === beforeFirst ? beforeFirst : taken,
     leaptFrom: leaptFrom.filter((number) => number < from),
   };
 }

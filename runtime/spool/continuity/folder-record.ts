@@ -13,6 +13,8 @@ export interface FolderRecord {
   readonly starts: number;
   /** Identity of the mark beside the store. */
   readonly mark?: string;
+  /** Number of the start that the mark has on the disk, or a later one. Absent: that of the start before. */
+  readonly markStart?: number;
   /** The last starts. */
   readonly runs?: readonly Run[];
   /** Withheld messages with a lower id are never claimed: see lanes/withheld.ts. */

@@ -55,8 +55,7 @@ function besideTheStore(
   const older = olderThan({ starts: record.starts, commits: evidence.commits }, mark);
   if (older !== undefined) return damage(`the store went back: ${older}`);
   if (identity !== record.mark) return unknown('the data folder is a copy, or was put back from one');
-  // A start writes to the store first.
-  if (mark.start < record.starts - 1)
+  if (mark.start < (record.markStart ?? record.starts - 1))
     return unknown('the mark beside the store was put back to an earlier state');
   // After a power cut it may be behind, and its times are no longer those of one moment.
   const isWhole = mark.closed || mark.boot === evidence.boot;

@@ -1,9 +1,10 @@
 // Tracks whether this spool is the one that the last run left, keeps the marks by which the next start can tell, and learns
 // later from the hub whether a further state of the spool was known.
 //
-// Crash argument. A start first brings the mark to where the store is, synced: a power cut may have left it as it was many
-// starts ago. Then it tells the store, synced, its number and which file the mark is; then it writes the marks. Between the
-// two the marks are one start behind, which is taken for what it is. After each synced batch the mark
+// Crash argument. A start first brings the mark to where the store is, synced: a power cut may have left it, or may yet leave it,
+// as it was many starts ago. Then it tells the store, synced, its number, which file the mark is, and which start that has on the
+// disk (an earlier one, where the disk refused); then it writes the marks. Between the two the marks are one start behind, which
+// is taken for what it is. What was found lost is told to the store before the mark is synced: it must not be found whole. After each synced batch the mark
 // beside the store is written before anybody hears that the batch is safe: so whatever was promised to anybody, the mark
 // knows of, as long as the machine runs. The mark elsewhere may be on another file system, and costs that one writes: it
 // is written now and then.
@@ -109,20 +110,25 @@ export class ContinuityTracker {
     this.#found = { starts: starts - 1, commits: core.commits };
     const { runs = [], deniedBelow = 0 } = known ?? {};
     const owner = this.#options.owner ?? known?.owner;
+    const isLost = verdict.continuity === 'lost';
+    const foundStart = beside?.mark?.spool === id ? beside.mark.start : 0;
     this.#record = {
       id,
       ...(owner === undefined ? {} : { owner }),
       starts,
       ...(beside === undefined ? {} : { mark: beside.identity }),
+      markStart: isLost ? Math.min(foundStart, starts - 1) : (known?.markStart ?? starts - 2),
       runs: [...runs.slice(1 - maxRuns), [starts, newId().slice(0, 8), core.commits]],
       deniedBelow,
     };
     core.hub = { state: this.#options.asksHub ? 'awaited' : 'not-asked', start: starts, deniedBelow };
-    if (verdict.continuity === 'lost')
-      this.#lose(streams, verdict.reason, repair === undefined ? undefined : 'spool-damage');
-    else if ((beside?.mark?.start ?? -1) < starts - 1) await this.#bringUp(core.commits);
+    if (isLost) this.#lose(streams, verdict.reason, repair === undefined ? undefined : 'spool-damage');
+    // A spool that was closed has synced it.
+    else if ((foundStart === starts - 1 && beside?.mark?.closed) || (await this.#bringUp(core.commits)))
+      this.#record = { ...this.#record, markStart: starts - 1 };
     await this.#submit(core, streams);
     await this.#writeMarks(core.commits);
+    if (isLost) await this.#beside?.sync().catch((error) => this.#complain(error));
     core.onSynced(() => this.#synced(core.commits));
     return verdict;
   }
@@ -191,12 +197,17 @@ export class ContinuityTracker {
     return core.putJson('S', folderKey, this.#record);
   }
 
-  async #bringUp(commits: number): Promise<void> {
+  /** False where the disk refused. */
+  async #bringUp(commits: number): Promise<boolean> {
     const mark = { ...this.#mark(), start: this.#record.starts - 1, commits };
-    await this.#beside
-      ?.write(mark)
-      .then(() => this.#beside?.sync())
-      .catch((error) => this.#complain(error));
+    try {
+      await this.#beside?.write(mark);
+      await this.#beside?.sync();
+      return this.#beside !== undefined;
+    } catch (error) {
+      this.#complain(error);
+      return false;
+    }
   }
 
   #mark(): Omit<Mark, 'at'> {
