@@ -16,7 +16,7 @@ const seed = Number(process.env.HOLDFAST_SEED ?? 1);
 const child = join(import.meta.dirname, '../../runtime/spool/testing/kill-child.ts');
 const home = mkdtempSync(join(tmpdir(), 'holdfast-failing-disk-'));
 /** What the log says of it. */
-const troubles = new Set<unknown>(['disk-refuses', 'store-open-failed']);
+const troubles = new Set<unknown>(['disk-refuses', 'store-open-failed', 'store-write-failed']);
 const logFile = join(home, 'promises.jsonl');
 
 const failures = [
