@@ -4,11 +4,11 @@ import { spawnSync } from 'node:child_process';
 import { cpSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { systemClock } from '../../../kernel/clock.ts';
 import { silentLog } from '../../../kernel/log.ts';
 import { noMetrics } from '../../../kernel/metrics.ts';
 import { seededRandom } from '../../../kernel/random.ts';
 import { quickFolder } from '../../../kernel/testing/quick-folder.ts';
-import { VirtualClock } from '../../../kernel/testing/virtual-clock.ts';
 import { openSpool } from '../spool.ts';
 import { claimsOf } from '../testing/claims.ts';
 import { checkClaims } from '../testing/damage-oracle.ts';
@@ -30,7 +30,8 @@ afterAll(() => rmSync(root, { recursive: true, force: true }));
 const open = (folder: string) =>
   openSpool({
     folder,
-    clock: new VirtualClock(),
+    // A start may wait, and try again.
+    clock: systemClock,
     log: silentLog,
     metrics: noMetrics,
     retention: { reserveBytes: 0 },
