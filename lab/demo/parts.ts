@@ -95,7 +95,10 @@ export function detectorSpec(
   folder: string,
   hub: HubReady,
   dashboard: DemoDashboard,
-  databaseUrl?: string,
+  {
+    databaseUrl,
+    detectorEnv = {},
+  }: { readonly databaseUrl?: string; readonly detectorEnv?: Readonly<Record<string, string>> } = {},
 ): ProcessSpec {
   const data = join(folder, 'ledger');
   mkdirSync(data, { recursive: true });
@@ -112,6 +115,7 @@ export function detectorSpec(
       HOLDFAST_DETECTION_DELAY_MS: String(timings.detectionDelayMs),
       HOLDFAST_SWEEP_INTERVAL_MS: String(timings.sweepMs),
       NODE_EXTRA_CA_CERTS: hub.caFile,
+      ...detectorEnv,
     },
   };
 }

@@ -27,6 +27,10 @@ export interface WorldOptions {
   readonly dataFolder?: string;
   /** As `detectorSpec`. */
   readonly databaseUrl?: string;
+  /** Added to the detector's environment. */
+  readonly detectorEnv?: Readonly<Record<string, string>>;
+  /** Something between the gateway's network and this port, which is the hub's. Default: nothing. */
+  readonly wayToHub?: (port: number) => Promise<{ readonly port: number; close(): Promise<void> }>;
   readonly onEvent: (text: string, tone: DemoEvent['tone']) => void;
 }
 
@@ -105,7 +109,7 @@ async function build(options: WorldOptions, processes: Processes, closers: Close
   const preparing = Promise.all([prepareDashboard(), hubStarting]);
   // Its database takes longest to start: it does so beside the equipment.
   const detecting = preparing.then(([dashboard, hubReady]) =>
-    startSupervised(processes, detectorSpec(folder, hubReady, dashboard, options.databaseUrl)),
+    startSupervised(processes, detectorSpec(folder, hubReady, dashboard, options)),
   );
   // Awaited below; until then a failure of it is not one that nobody handles.
   detecting.catch(() => {});
@@ -115,7 +119,7 @@ async function build(options: WorldOptions, processes: Processes, closers: Close
   ]);
   const streams = equipment.flatMap((one) => one.streams);
 
-  const network = await openRelay('127.0.0.1', hubReady.amqpsPort, closers);
+  const network = await openNetwork(options, hubReady.amqpsPort, closers);
   const verdicts = createVerdictLog(ruleStream);
   const tap = startCloudTap({
     connectionString: hubReady.eventHubConnectionString,
@@ -190,6 +194,12 @@ async function startSupervised(processes: Processes, spec: ProcessSpec): Promise
   const supervised = processes.supervise(spec);
   await supervised.start();
   return supervised;
+}
+
+async function openNetwork({ wayToHub }: WorldOptions, port: number, closers: Close[]): Promise<Relay> {
+  const way = await wayToHub?.(port);
+  if (way !== undefined) closers.push(() => way.close());
+  return openRelay('127.0.0.1', way?.port ?? port, closers);
 }
 
 async function openRelay(host: string, port: number, closers: Close[]): Promise<Relay> {

@@ -3,12 +3,13 @@
 //
 // node disk-process.ts MOUNTPOINT
 import { spawn } from 'node:child_process';
-import { constants, writeSync } from 'node:fs';
+import { constants, mkdirSync, writeFileSync, writeSync } from 'node:fs';
 import { type FileHandle, open } from 'node:fs/promises';
+import { join } from 'node:path';
 import { seededRandom } from '../../kernel/random.ts';
 import { FuseServer } from './fuse-server.ts';
 import { maxRequestBytes } from './fuse-wire.ts';
-import { SimulatedFiles } from './simulated-files.ts';
+import { rootId, SimulatedFiles } from './simulated-files.ts';
 
 /** Each is answered by `{ done: true }`, and what it tells. */
 export type Order =
@@ -27,7 +28,9 @@ export type Order =
   | { readonly order: 'taken'; readonly on: boolean }
   | { readonly order: 'read-only'; readonly on: boolean }
   | { readonly order: 'no-inodes'; readonly on: boolean }
-  | { readonly order: 'syncs-fail'; readonly seed: number | null };
+  | { readonly order: 'syncs-fail'; readonly seed: number | null }
+  /** What would be found had the power gone now is written to a folder elsewhere; the disk goes on. */
+  | { readonly order: 'image'; readonly seed: number; readonly folder: string };
 
 const mountPoint = process.argv[2]!;
 const files = new SimulatedFiles(() => Date.now());
@@ -112,6 +115,19 @@ async function obey(order: Order): Promise<void> {
       return;
     case 'syncs-fail':
       files.syncsFail = order.seed === null ? undefined : seededRandom(order.seed);
+      return;
+    case 'image':
+      writeOut(files.image(seededRandom(order.seed)), rootId, order.folder);
+  }
+}
+
+/** What a folder of the disk holds, to one outside of it. */
+function writeOut(image: SimulatedFiles, id: number, folder: string): void {
+  mkdirSync(folder, { recursive: true });
+  for (const [name, node] of image.entries(id)) {
+    const path = join(folder, name);
+    if (node.kind === 'folder') writeOut(image, node.id, path);
+    else if (node.kind === 'file') writeFileSync(path, node.now.read(0, node.now.length));
   }
 }
 

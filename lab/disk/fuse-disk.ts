@@ -60,6 +60,10 @@ export class FuseDisk {
   powerBack(seed: number): Promise<number> {
     return this.#order({ order: 'power-back', seed });
   }
+  /** Writes to `folder`, which is elsewhere, what would be found had the power gone now; the disk goes on. */
+  image(seed: number, folder: string): Promise<number> {
+    return this.#order({ order: 'image', seed, folder });
+  }
   mountAnew(): Promise<number> {
     return this.#order({ order: 'mount-anew' });
   }

@@ -179,6 +179,22 @@ export class SimulatedFiles {
     if (upTo !== undefined) this.#settle((each) => each.operation <= upTo);
   }
 
+  /** What would be found, had the power gone now: of this nothing changes. */
+  image(random: Random): SimulatedFiles {
+    const image = new SimulatedFiles(this.#now);
+    for (const node of this.#nodes.values())
+      image.#nodes.set(node.id, {
+        ...node,
+        now: node.now.copy(),
+        durable: node.durable.copy(),
+        unsynced: [...node.unsynced],
+      });
+    [image.#names, image.#durableNames] = [copyOf(this.#names), copyOf(this.#durableNames)];
+    image.#namings = [...this.#namings];
+    image.cut(random);
+    return image;
+  }
+
   /** The power goes, and comes again. */
   cut(random: Random): void {
     const operations = [...new Set(this.#namings.map(({ operation }) => operation))];

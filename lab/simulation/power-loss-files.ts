@@ -5,7 +5,7 @@
 //
 // After a sync that failed the writes before it are seen as long as there is power, and yet no later sync brings them
 // to the disk: an operating system takes the pages for clean then. Only writing them again helps.
-import type { Random } from '../../kernel/random.ts';
+import { type Random, randomInt } from '../../kernel/random.ts';
 import type { FileFacts, Files } from '../../runtime/spool/engine/files.ts';
 import { type PowerSupply, silence } from './power-supply.ts';
 import { type DiskWrite, pieceOf, type Survival, survivalByChance } from './survival.ts';
@@ -105,6 +105,29 @@ export class PowerLossFiles implements Files {
     const next = new PowerLossFiles(this.#random, supply);
     [next.#seen, next.#disk] = [this.#seen, this.#disk];
     return next;
+  }
+
+  /** One bit of what is on the disk turns, where there is any. Returns whether it did. */
+  flipBit(): boolean {
+    const files = [...this.#seen.values()].filter(({ seen }) => seen.byteLength > 0);
+    const inode = files[randomInt(this.#random, Math.max(1, files.length))];
+    if (inode === undefined) return false;
+    const at = randomInt(this.#random, inode.seen.byteLength);
+    const bit = 1 << randomInt(this.#random, 8);
+    const turned = (file: Buffer) => {
+      const copy = Buffer.from(file);
+      if (at < copy.byteLength) copy[at]! ^= bit;
+      return copy;
+    };
+    const isSame = inode.disk === inode.seen;
+    inode.seen = turned(inode.seen);
+    inode.disk = isSame ? inode.seen : turned(inode.disk);
+    return true;
+  }
+
+  /** As a reader sees them. */
+  get bytes(): number {
+    return [...this.#seen.values()].reduce((sum, { seen }) => sum + seen.byteLength, 0);
   }
 
   /** As a reader sees them. */

@@ -24,6 +24,8 @@ export type Fate = 'done' | 'cut' | { readonly refused: NodeJS.ErrnoException };
 export class PowerSupply {
   /** A disk that says that it has written what it has not: a planted fault. */
   isSyncFalse = false;
+  /** Each operation waits for it first: a disk that is slow. */
+  pause: (() => Promise<void>) | undefined;
   readonly #random: Random;
   #left = Number.POSITIVE_INFINITY;
   #faultIn = Number.POSITIVE_INFINITY;
@@ -67,6 +69,7 @@ export class PowerSupply {
     for (let turns = randomInt(this.#random, 3); turns > 0; turns--) {
       await new Promise((resolve) => setImmediate(resolve));
     }
+    await this.pause?.();
     if (this.#dead) return silence;
     this.#operations++;
     if (--this.#left <= 0) {

@@ -1,6 +1,6 @@
 // The storage of a simulated machine, under one supply of power: either one ordered store, or the three parts of the
 // engine. A simulated run uses it from one start to the next.
-import { type Random, seededRandom } from '../../kernel/random.ts';
+import { type Random, randomInt, seededRandom } from '../../kernel/random.ts';
 import { openEngine } from '../../runtime/spool/engine/engine.ts';
 import type { EngineLimits } from '../../runtime/spool/engine/limits.ts';
 import type { Store } from '../../runtime/spool/engine/store.ts';
@@ -48,6 +48,8 @@ export class EngineDisk implements SimulatedDisk {
   readonly index: PowerLossStore;
   readonly #random: Random;
   readonly #limits: Partial<EngineLimits>;
+  /** Bits of it have turned: damage that is found is no false alarm. */
+  #isDamaged = false;
 
   constructor(
     random: Random,
@@ -72,8 +74,19 @@ export class EngineDisk implements SimulatedDisk {
       spaces: spoolKeySpaces,
       limits: this.#limits,
     });
-    if (problem !== undefined) throw new Error(`false alarm: ${problem}`);
+    if (problem !== undefined && !this.#isDamaged) throw new Error(`false alarm: ${problem}`);
     return store;
+  }
+
+  /** Bits turn in the log and in the values. The index is LevelDB's, which sums its own blocks. */
+  flipBits(count: number): void {
+    for (let n = 0; n < count; n++)
+      this.#isDamaged =
+        (randomInt(this.#random, 2) === 0 ? this.wal : this.values).flipBit() || this.#isDamaged;
+  }
+
+  get isDamaged(): boolean {
+    return this.#isDamaged;
   }
 
   /** Default: what is on the disk is a matter of luck. */
@@ -83,15 +96,21 @@ export class EngineDisk implements SimulatedDisk {
     const index = await this.index.survivor(supply, survival);
     const wal = this.wal.survivor(supply, survival);
     const values = this.values.survivor(supply, survival);
-    const parts = { index, wal, values };
-    return new EngineDisk(this.#random, this.#limits, { supply, parts });
+    return this.#next(supply, { index, wal, values }, this.#limits);
   }
 
-  async restarted(): Promise<EngineDisk> {
+  /** `limits`: those of another version. */
+  async restarted(limits = this.#limits): Promise<EngineDisk> {
     const supply = new PowerSupply(this.#random);
     const index = await this.index.restarted(supply);
     const parts = { index, wal: this.wal.restarted(supply), values: this.values.restarted(supply) };
-    return new EngineDisk(this.#random, this.#limits, { supply, parts });
+    return this.#next(supply, parts, limits);
+  }
+
+  #next(supply: PowerSupply, parts: EngineParts, limits: Partial<EngineLimits>): EngineDisk {
+    const next = new EngineDisk(this.#random, limits, { supply, parts });
+    next.#isDamaged = this.#isDamaged;
+    return next;
   }
 }
 

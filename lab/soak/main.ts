@@ -72,13 +72,18 @@ async function run(): Promise<number> {
     return 2;
   }
   const parts = await startChaosParts();
+  for (const lack of parts.lacks) say(`without a part of it: ${lack}`);
   return runWith(parts).finally(() => parts.stop());
+}
+
+function worldOf({ dataFolder, databaseUrl, detectorEnv, wayToHub }: ChaosParts) {
+  return { dataFolder, databaseUrl, detectorEnv, ...(wayToHub && { wayToHub }) };
 }
 
 async function runWith(parts: ChaosParts | undefined): Promise<number> {
   const world = await startWorld({
     folder,
-    ...(parts && { dataFolder: parts.dataFolder, databaseUrl: parts.databaseUrl }),
+    ...(parts && worldOf(parts)),
     seed: options.seed,
     onEvent: (text, tone) => {
       if (tone === 'bad') say(text);

@@ -14,11 +14,11 @@ import { type Clock, sleep } from '../../../kernel/clock.ts';
 import { silentLog } from '../../../kernel/log.ts';
 import { noMetrics } from '../../../kernel/metrics.ts';
 import { type Random, seededRandom } from '../../../kernel/random.ts';
-import { type Hub, type HubEvent, partitionCount } from './hub.ts';
-import type { StreamAccount } from './judge.ts';
+import { type Hub, type HubEvent, type HubPartitions, partitionCount } from './hub.ts';
 import type { Ledger } from './ledger.ts';
 import type { Seams } from './seams.ts';
 import type { Trace } from './trace.ts';
+import type { StreamAccount } from './verdicts.ts';
 import { ProcessClock, type WallClock, type WorldTime } from './world-time.ts';
 
 export const hubName = 'hub';
@@ -153,13 +153,14 @@ export class Detectors implements Ledger {
     take: TakeEvents,
     signal: AbortSignal,
   ): Promise<void> {
-    const { hub, time } = this.#options;
+    const { time, seams } = this.#options;
+    const hub = seams.partitions(this.#options.hub);
     const positions = new Map<number, number>();
     const notedAt = new Map<number, number>();
     let hubOf: number | undefined;
     while (!signal.aborted) {
       if (hub.createdAt !== hubOf) {
-        await this.#settle(database, clock);
+        await this.#settle(hub, database, clock);
         positions.clear();
         hubOf = hub.createdAt;
       }
@@ -185,8 +186,7 @@ export class Detectors implements Ledger {
   }
 
   /** As each session begins, and one that notices that the hub is another. */
-  async #settle(database: Database, clock: Clock): Promise<void> {
-    const { hub } = this.#options;
+  async #settle(hub: HubPartitions, database: Database, clock: Clock): Promise<void> {
     const checkpoints = await listCheckpoints(database, hubName, consumerGroup);
     const partitionIds = Array.from({ length: partitionCount }, (_, partition) => String(partition));
     const factsOf = (id: string) => {

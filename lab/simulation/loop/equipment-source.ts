@@ -17,11 +17,16 @@ const answerMs = 15;
 const timeoutMs = 500;
 const pageSamples = 12;
 const confirmMs = 1000;
+/** What is told later than this comes behind its window. */
+const latenessMs = 2000;
 
 export class EquipmentSource implements Source {
   readonly index;
   readonly stampedByGateway: boolean;
+  readonly isUnordered: boolean;
   readonly silenceLimitMs = 30_000;
+  /** A planted fault: history is taken for complete up to now, whatever is not recorded yet. */
+  readsAhead = false;
   readonly history?: SourceHistory;
   readonly #equipment: Equipment;
   readonly #clock: Clock;
@@ -39,6 +44,7 @@ export class EquipmentSource implements Source {
     this.#parts = parts;
     this.index = equipment.plan.index;
     this.stampedByGateway = equipment.plan.stamping === 'gateway';
+    this.isUnordered = equipment.plan.late !== undefined;
     if (equipment.plan.memory > 0) this.history = { read: (range, signal) => this.#read(range, signal) };
   }
 
@@ -49,6 +55,7 @@ export class EquipmentSource implements Source {
     const positions = new PolledIndex(this.#parts.stampClock);
     try {
       await this.#untilHeard(signal);
+      if (this.isUnordered) await this.#listen(observation, sink, schedule, signal);
       for (;;) {
         const missed = await schedule.next(signal);
         const sample = await this.#poll(signal);
@@ -62,6 +69,29 @@ export class EquipmentSource implements Source {
       }
     } catch (error) {
       if (!signal.aborted) throw error;
+    }
+  }
+
+  /** To equipment that tells by itself what it has, in any order: what is told while nobody listens is not heard. */
+  async #listen(
+    observation: Observation,
+    sink: SourceSink,
+    schedule: ReturnType<typeof createPollSchedule>,
+    signal: AbortSignal,
+  ): Promise<never> {
+    let heard: number | undefined;
+    for (;;) {
+      await schedule.next(signal);
+      const { told, now } = this.#equipment;
+      const isRefused = (await this.#poll(signal)) === 'refused';
+      const fresh = heard === undefined || isRefused ? [] : told.slice(heard);
+      heard = told.length;
+      if (isRefused) observation.lose('simulated-refused');
+      else if (observation.isBroken) observation.begin(this.#equipment.now + 1);
+      if (observation.isBroken) continue;
+      observation.take(fresh.flatMap((sample) => this.#readings(sample, sample.index)));
+      observation.observe(now - latenessMs);
+      for (const { number } of fresh) this.#note(sink, observation, number);
     }
   }
 
@@ -89,7 +119,7 @@ export class EquipmentSource implements Source {
     if (missed > 0) observation.lose('poll-missed');
     const { index, stepped } = positions.next();
     if (stepped) observation.lose(stepped);
-    observation.report(index, [toReading(sample, index)], { now: this.#clock.monotonic() });
+    observation.report(index, this.#readings(sample, index), { now: this.#clock.monotonic() });
   }
 
   /** Asks now and then for what was taken to be safe, as a source does that frees its equipment's memory. */
@@ -124,7 +154,7 @@ export class EquipmentSource implements Source {
       return;
     }
     const continues = Continuation.nextNumber(last, sample.number);
-    observation.report(sample.index, [toReading(sample, sample.index)], {
+    observation.report(sample.index, this.#readings(sample, sample.index), {
       now,
       continues,
       number: sample.number,
@@ -141,12 +171,17 @@ export class EquipmentSource implements Source {
     observation.confirm();
   }
 
+  #readings(sample: Sample, index: number): readonly Reading[] {
+    const reading = toReading(sample, index);
+    return this.#equipment.plan.isFat ? [textOf(sample, index), reading] : [reading];
+  }
+
   async *#read(range: Window, signal: AbortSignal): AsyncGenerator<HistoryPage> {
     for (let from = range.start; from < range.end; ) {
       await sleep(this.#clock, answerMs, signal);
-      if (this.#equipment.isReachable && this.#equipment.isBusy)
+      if (this.#equipment.answers && this.#equipment.isBusy)
         throw new HoldfastError('simulated-refused', 'the equipment is busy', { retryable: true });
-      if (!this.#equipment.isReachable) {
+      if (!this.#equipment.answers) {
         await sleep(this.#clock, timeoutMs, signal);
         throw new HoldfastError('simulated-timeout', 'the equipment does not answer', { retryable: true });
       }
@@ -158,7 +193,8 @@ export class EquipmentSource implements Source {
   }
 
   #page(from: number, to: number): HistoryPage | undefined {
-    const { heldFrom, recordedTo } = this.#equipment;
+    const { heldFrom } = this.#equipment;
+    const recordedTo = this.readsAhead ? this.#equipment.reachedTo : this.#equipment.recordedTo;
     if (from < heldFrom) {
       const window = { start: from, end: Math.min(heldFrom, to) };
       return GonePage.of(window, { reason: 'history-expired', heldFrom });
@@ -167,11 +203,16 @@ export class EquipmentSource implements Source {
     if (asked.end <= asked.start) return undefined;
     const samples = this.#equipment.held(asked);
     const end = samples[pageSamples]?.index ?? asked.end;
-    const readings = samples.slice(0, pageSamples).map((sample) => toReading(sample, sample.index));
+    const readings = samples.slice(0, pageSamples).flatMap((sample) => this.#readings(sample, sample.index));
     return CompletePage.of({ start: from, end }, readings, { asked, ended: 'no-more', heldFrom, recordedTo });
   }
 }
 
 function toReading({ value }: Sample, index: number): Reading {
   return { index, tag: 'value', value, quality: 'good' };
+}
+
+/** The text of a sample that has one: of 300 characters, each its own. */
+function textOf({ value }: Sample, index: number): Reading {
+  return { index, tag: 'text', value: `${value} `.repeat(300).slice(0, 300), quality: 'good' };
 }

@@ -13,6 +13,10 @@ export interface EquipmentPlan {
   readonly periodMs: number;
   /** Samples that it remembers; 0: nothing. */
   readonly memory: number;
+  /** It tells each so many-th sample only so much later, and records it only then; those after it come before. */
+  readonly late?: { readonly every: number; readonly byMs: number };
+  /** Each sample comes with a long text, so that a window may take several messages. */
+  readonly isFat?: boolean;
 }
 
 /** What real equipment does to those who ask it. */
@@ -33,6 +37,10 @@ export interface Sample {
   /** Its place in the stream; for the gateway's stamps, when it was shown by a right wall clock. */
   readonly index: number;
   readonly value: number;
+  /** By how much it is told late. */
+  readonly lateMs: number;
+  /** When it was taken: elapsed ms of the world. */
+  readonly at: number;
 }
 
 export class Equipment {
@@ -45,6 +53,16 @@ export class Equipment {
   /** Below this it has nothing, whatever the samples are. */
   #forgotTo = Number.NEGATIVE_INFINITY;
   isReachable = true;
+  /** Without power: it takes no samples, and answers nobody. */
+  isOff = false;
+  /** Ms that its own clock is ahead. */
+  #aheadMs = 0;
+  /** No place of its own below this is used again: what its clock says after it was put back is not recorded. */
+  #reached = Number.NEGATIVE_INFINITY;
+  /** In the order in which they are told. */
+  readonly #told: Sample[] = [];
+  /** Places of samples that are not told yet, in order. */
+  #untold: number[] = [];
   habit: Habit = {};
   #asked = 0;
   #answered = 0;
@@ -70,7 +88,27 @@ export class Equipment {
   hears(): boolean {
     const { losesEvery } = this.habit;
     this.#asked += 1;
-    return this.isReachable && (losesEvery === undefined || this.#asked % losesEvery > 0);
+    return this.answers && (losesEvery === undefined || this.#asked % losesEvery > 0);
+  }
+
+  get answers(): boolean {
+    return this.isReachable && !this.isOff;
+  }
+
+  /** All that was told so far, in the order in which it was. */
+  get told(): readonly Sample[] {
+    return this.#told;
+  }
+
+  /** Its own clock is set. */
+  setClock(aheadMs: number): void {
+    this.#reached = Math.max(this.#reached, this.now);
+    this.#aheadMs = aheadMs;
+  }
+
+  /** What its own clock says. */
+  get now(): number {
+    return Math.max(this.#reached, this.#time.wall + this.#aheadMs);
   }
 
   /** It answers just now that it is busy. */
@@ -92,10 +130,15 @@ export class Equipment {
     return this.#samples.at(-1)!;
   }
 
+  /** As far as it has come: from here on lies the future. */
+  get reachedTo(): number {
+    return this.plan.index === 'sequence' ? this.#samples.length : this.now + 1;
+  }
+
   /** Nothing can be added below. */
   get recordedTo(): number {
     if (this.plan.index === 'sequence') return this.#samples.length;
-    return this.#time.wall;
+    return this.#untold[0] ?? this.now;
   }
 
   /** From here on it holds everything that it ever recorded. */
@@ -116,12 +159,14 @@ export class Equipment {
   /** Its memory is cleared, as by a new battery. */
   forget(): void {
     this.#heldFrom = this.#samples.length;
-    this.#forgotTo = this.recordedTo;
+    this.#forgotTo = this.plan.index === 'sequence' ? this.#samples.length : this.now;
   }
 
   #tick(): void {
     const { periodMs, index } = this.plan;
-    this.#add(index === 'sequence' ? this.#samples.length : this.#time.wall);
+    // A clock that was put back: nothing is recorded at places that were used before.
+    const isNew = index === 'sequence' || this.now > (this.#samples.at(-1)?.index ?? 0);
+    if (isNew && !this.isOff) this.#add(index === 'sequence' ? this.#samples.length : this.now);
     // No equipment keeps its period to the millisecond.
     const jitter = 0.9 + 0.2 * this.#random.next();
     this.#time.setTimer(periodMs * jitter, () => this.#tick());
@@ -129,12 +174,27 @@ export class Equipment {
 
   #add(index: number): void {
     const number = this.#samples.length;
-    this.#samples.push({ number, index, value: number * 7 + 1 });
-    const { memory } = this.plan;
+    const { memory, late } = this.plan;
+    const lateMs = late !== undefined && number % late.every === late.every - 1 ? late.byMs : 0;
+    const sample = { number, index, value: number * 7 + 1, lateMs, at: this.#time.elapsed };
+    this.#samples.push(sample);
+    if (late !== undefined) this.#tell(sample);
     const oldest = number + 1 - memory;
     if (memory === 0 || oldest <= this.#heldFrom) return;
     this.#heldFrom = oldest;
     this.#forgotTo = this.#samples[oldest]!.index;
+  }
+
+  #tell(sample: Sample): void {
+    if (sample.lateMs === 0) {
+      this.#told.push(sample);
+      return;
+    }
+    this.#untold.push(sample.index);
+    this.#time.setTimer(sample.lateMs, () => {
+      this.#untold = this.#untold.filter((index) => index !== sample.index);
+      this.#told.push(sample);
+    });
   }
 
   /** The place among all samples of the first at or above `index`. */

@@ -2,6 +2,7 @@
 // mends), so that a run can be had again with some of them left out.
 import { type Random, randomInt } from '../../../kernel/random.ts';
 import type { Habit } from './equipment.ts';
+import type { ClientTrouble } from './hub.ts';
 import type { LinkState } from './link.ts';
 
 export type Fault = { readonly at: number } & (
@@ -58,7 +59,57 @@ export type Fault = { readonly at: number } & (
       readonly statements: number;
       readonly forMs: number;
     }
+  | RareFault
 );
+
+/** Drawn beside the others. */
+type RareFault =
+  /** The power goes, and again and again while the module recovers: after so many operations of each start. */
+  | { readonly kind: 'power-cuts'; readonly gateway: number; readonly operations: readonly number[] }
+  /** The machine has no battery: after `forMs` without power it starts in 1970, and is put right `wrongMs` later. */
+  | { readonly kind: 'boot-1970'; readonly gateway: number; readonly forMs: number; readonly wrongMs: number }
+  /** Bits turn on the disk of a machine that is off. */
+  | { readonly kind: 'bit-flips'; readonly gateway: number; readonly forMs: number; readonly count: number }
+  | { readonly kind: 'slow-disk'; readonly gateway: number; readonly forMs: number; readonly opMs: number }
+  /** The spool is sealed with another key, or with none, from the next start on; the keys before are kept, or lost. */
+  | {
+      readonly kind: 'key-change' | 'key-loss';
+      readonly gateway: number;
+      readonly forMs: number;
+      readonly isKilled: boolean;
+    }
+  /** The process ends amid its work, and one of another version begins, under another configuration. */
+  | {
+      readonly kind: 'upgrade' | 'downgrade';
+      readonly gateway: number;
+      readonly forMs: number;
+      readonly choice: number;
+      readonly isKilled: boolean;
+    }
+  /** The library that speaks to the hub fails on a network that is well. */
+  | {
+      readonly kind: 'client';
+      readonly gateway: number;
+      readonly trouble: ClientTrouble;
+      readonly forMs: number;
+    }
+  /** Messages are stored by the hub only so much later, behind others. */
+  | { readonly kind: 'delay'; readonly count: number; readonly byMs: number }
+  /** The equipment has no power, and what it remembered is gone. */
+  | {
+      readonly kind: 'equipment-restart';
+      readonly gateway: number;
+      readonly source: number;
+      readonly forMs: number;
+    }
+  /** Its own clock is set ahead, and put back later. */
+  | {
+      readonly kind: 'equipment-clock';
+      readonly gateway: number;
+      readonly source: number;
+      readonly stepMs: number;
+      readonly forMs: number;
+    };
 
 export interface WorldShape {
   /** Sources of each gateway. */
@@ -69,7 +120,7 @@ export interface WorldShape {
 }
 
 type CloudKind = 'upstream' | 'edge-expires' | 'edge-loses' | 'shorten' | 'remake' | 'move' | 'reload';
-type Kind = Exclude<Fault['kind'], CloudKind | 'habit'>;
+type Kind = Exclude<Fault['kind'], CloudKind | RareFault['kind'] | 'habit'>;
 
 const weights: readonly (readonly [Kind, number])[] = [
   ['kill', 5],
@@ -97,6 +148,107 @@ export function drawFaults(random: Random, shape: WorldShape): readonly Fault[] 
   const habits = Array.from({ length: randomInt(random, 4) }, () => drawHabit(random, shape));
   const inTheCloud = Array.from({ length: randomInt(random, 5) }, () => drawInTheCloud(random, shape));
   return [...faults, ...habits, ...inTheCloud].sort((a, b) => a.at - b.at);
+}
+
+type Rare = Fault & RareFault;
+
+/** By kind, with its weight. Each draws by itself: of `random`, whose numbers are none of the other faults'. */
+const rare: readonly (readonly [weight: number, draw: (at: Place, random: Random) => Rare])[] = [
+  [2, (at, random) => ({ kind: 'power-cuts', ...at, operations: someCuts(random) })],
+  [
+    2,
+    (at, random) => ({
+      ...{ kind: 'boot-1970', ...at },
+      forMs: span(random, 1000, 60_000),
+      wrongMs: span(random, 500, 120_000),
+    }),
+  ],
+  [
+    1,
+    (at, random) => ({
+      ...{ kind: 'bit-flips', ...at },
+      forMs: span(random, 1000, 60_000),
+      count: span(random, 1, 20),
+    }),
+  ],
+  [
+    2,
+    (at, random) => ({
+      ...{ kind: 'slow-disk', ...at },
+      forMs: span(random, 1000, 120_000),
+      opMs: span(random, 5, 2000),
+    }),
+  ],
+  [3, (at, random) => ({ kind: 'key-change', ...at, ...restart(random) })],
+  [1, (at, random) => ({ kind: 'key-loss', ...at, ...restart(random) })],
+  [3, (at, random) => ({ kind: 'upgrade', ...at, ...restart(random), choice: randomInt(random, 1000) })],
+  [1, (at, random) => ({ kind: 'downgrade', ...at, ...restart(random), choice: randomInt(random, 1000) })],
+  [
+    5,
+    (at, random) => ({
+      ...{ kind: 'client', ...at },
+      trouble: troubles[randomInt(random, troubles.length)]!,
+      forMs: span(random, 500, 180_000),
+    }),
+  ],
+  [
+    2,
+    ({ at }, random) => ({
+      kind: 'delay',
+      at,
+      count: 1 + randomInt(random, 5),
+      byMs: span(random, 500, 7_200_000),
+    }),
+  ],
+  [2, (at, random) => ({ kind: 'equipment-restart', ...at, forMs: span(random, 1000, 120_000) })],
+  [
+    2,
+    (at, random) => ({
+      ...{ kind: 'equipment-clock', ...at },
+      stepMs: span(random, 1000, 200_000),
+      forMs: span(random, 1000, 120_000),
+    }),
+  ],
+];
+
+interface Place {
+  readonly at: number;
+  readonly gateway: number;
+  readonly source: number;
+}
+
+const troubles: readonly ClientTrouble[] = [
+  'unaccepted',
+  'mute',
+  'forced',
+  'hangs',
+  'refused',
+  'resends',
+  'slow-close',
+];
+
+const restart = (random: Random) => ({
+  forMs: span(random, 200, 60_000),
+  isKilled: random.next() < 0.5,
+});
+
+const someCuts = (random: Random) =>
+  Array.from({ length: 2 + randomInt(random, 4) }, () => span(random, 1, 120));
+
+/** Beside the others, and drawn of other numbers, so that those stay what they were. */
+export function drawRare(random: Random, { gateways, durationMs }: WorldShape): readonly Fault[] {
+  const most = rare.reduce((sum, [weight]) => sum + weight, 0);
+  return Array.from({ length: randomInt(random, 5) }, () => {
+    const at = randomInt(random, durationMs);
+    const gateway = randomInt(random, gateways.length);
+    const source = randomInt(random, gateways[gateway]!);
+    let left = randomInt(random, most);
+    const [, draw] = rare.find(([weight]) => {
+      left -= weight;
+      return left < 0;
+    })!;
+    return draw({ at, gateway, source }, random);
+  });
 }
 
 /** Beside the faults: real equipment has them, and they hurt nobody. */

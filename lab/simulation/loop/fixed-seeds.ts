@@ -3,27 +3,39 @@
 import type { Fault } from './faults.ts';
 import type { State } from './meetings.ts';
 
-export const fixedSeeds: readonly number[] = [1, 2, 3, 4];
+export const fixedSeeds: readonly number[] = Array.from({ length: 12 }, (_, n) => n + 1);
 
 export const metByFixedSeeds: Readonly<Partial<Record<Fault['kind'], readonly State[]>>> = {
-  clock: ['well'],
+  'boot-1970': ['tight', 'well'],
+  client: ['tight', 'well'],
+  clock: ['clock wrong', 'down', 'well'],
+  delay: ['equipment away', 'tight', 'well'],
   'disk-error': ['tight', 'well'],
-  habit: ['well'],
-  'kill-detector': ['down', 'tight', 'well'],
-  kill: ['clock wrong', 'equipment away', 'tight', 'well'],
-  link: ['repairing', 'tight', 'well'],
-  'lose-answers': ['tight'],
+  'edge-expires': ['tight', 'well'],
+  'edge-loses': ['well'],
+  'equipment-restart': ['tight'],
+  flap: ['tight', 'well'],
+  forget: ['tight', 'well'],
+  habit: ['clock wrong', 'down', 'repairing', 'starting', 'tight', 'well'],
+  'key-change': ['tight', 'well'],
+  kill: ['clock wrong', 'equipment away', 'repairing', 'tight', 'well'],
+  'kill-detector': ['down', 'repairing', 'tight', 'well'],
+  link: ['down', 'repairing', 'tight', 'well'],
+  lose: ['cut off', 'repairing', 'tight', 'well'],
+  'lose-answers': ['repairing', 'tight', 'well'],
   'lose-calls': ['tight'],
-  lose: ['repairing', 'tight'],
-  move: ['tight'],
+  move: ['equipment away', 'tight', 'well'],
   'power-cut': ['starting', 'tight', 'well'],
-  reload: ['tight'],
-  remake: ['tight'],
-  repeat: ['tight'],
-  shorten: ['tight'],
-  'slow-link': ['well'],
-  stop: ['detector down', 'down', 'tight'],
-  unplug: ['cut off', 'repairing', 'tight', 'well'],
+  reload: ['tight', 'well'],
+  remake: ['tight', 'well'],
+  repeat: ['repairing', 'tight', 'well'],
+  shorten: ['tight', 'well'],
+  'slow-disk': ['tight'],
+  'slow-link': ['repairing'],
+  stop: ['detector down', 'down', 'repairing', 'starting', 'tight', 'well'],
+  unplug: ['cut off', 'equipment away', 'repairing', 'tight', 'well'],
+  upgrade: ['tight'],
+  upstream: ['tight', 'well'],
 };
 
 /** Worlds that were guilty once, with the fewest faults that it took. */
@@ -37,6 +49,9 @@ export interface FoundSeed {
 const aheadForLong =
   'the model took windows that a clock hours ahead had stamped, which the detector sets aside';
 
+const toldVoid =
+  'the oracle called a verdict unfounded whose readings the hub had lost, and a spool without room declared void';
+
 export const foundSeeds: readonly FoundSeed[] = [
   {
     seed: 800_075,
@@ -47,5 +62,44 @@ export const foundSeeds: readonly FoundSeed[] = [
     seed: 800_121,
     faults: [{ kind: 'clock', at: 787_499, gateway: 0, stepMs: 4_227_277 }],
     why: aheadForLong,
+  },
+  {
+    seed: 800_293,
+    faults: [
+      { kind: 'kill', at: 275_611, gateway: 0, forMs: 1226 },
+      { kind: 'kill-detector', at: 294_527, detector: 0, statements: 23, forMs: 131_598 },
+      { kind: 'lose', at: 322_328, count: 2 },
+      { kind: 'reload', at: 326_408, gateway: 1, choice: 37 },
+    ],
+    why: toldVoid,
+  },
+  {
+    seed: 800_437,
+    faults: [{ kind: 'clock', at: 1_023_122, gateway: 1, stepMs: 5_174_929 }],
+    why: aheadForLong,
+  },
+  {
+    seed: 800_776,
+    faults: [
+      { kind: 'lose', at: 151_949, count: 3 },
+      { kind: 'stop', at: 480_520, gateway: 0, forMs: 873 },
+      { kind: 'clock', at: 521_360, gateway: 0, stepMs: -1_216_776 },
+      { kind: 'lose', at: 908_329, count: 1 },
+      { kind: 'link', at: 912_123, gateway: 0, forMs: 58_884, state: 'deaf' },
+    ],
+    why: toldVoid,
+  },
+  {
+    seed: 800_939,
+    faults: [{ kind: 'clock', at: 479_313, gateway: 1, stepMs: 2_807_040 }],
+    why: aheadForLong,
+  },
+  {
+    seed: 801_098,
+    faults: [
+      { kind: 'lose-calls', at: 328_989, count: 1 },
+      { kind: 'lose', at: 388_992, count: 5 },
+    ],
+    why: toldVoid,
   },
 ];

@@ -8,21 +8,23 @@ import { type ComposedModule, composeModule } from '../../../runtime/compose.ts'
 import { validateConfig } from '../../../runtime/config/load.ts';
 import type { Config } from '../../../runtime/config/schema.ts';
 import type { Source } from '../../../runtime/sources/source.ts';
+import { missingKeys } from '../../../runtime/spool/encryption/key-record.ts';
 import { isDiskTrouble } from '../../../runtime/spool/engine/disk.ts';
 import type { Store } from '../../../runtime/spool/engine/store.ts';
-import { plainCodec } from '../../../runtime/spool/format/record.ts';
+import type { RecordCodec } from '../../../runtime/spool/format/record.ts';
 import { openSpool } from '../../../runtime/spool/spool.ts';
 import { createIotEdgeUplink } from '../../../runtime/uplink/edge-uplink.ts';
-import { EngineDisk, limitsFor, type SimulatedDisk } from '../simulated-disk.ts';
+import type { Window } from '../../../wire/window.ts';
+import { EngineDisk, limitsFor } from '../simulated-disk.ts';
 import type { Equipment } from './equipment.ts';
 import { EquipmentSource } from './equipment-source.ts';
 import type { Hub } from './hub.ts';
 import { HubClient } from './hub-client.ts';
-import { hasRule } from './judge.ts';
+import { KeyRing } from './key-ring.ts';
 import type { Link } from './link.ts';
-import { ruleOver } from './rule-judge.ts';
 import type { Seams } from './seams.ts';
 import type { Trace } from './trace.ts';
+import { watchedSpool, withMaxBytes } from './watched-spool.ts';
 import { ProcessClock, type WallClock, type WorldTime } from './world-time.ts';
 
 export interface GatewayOptions {
@@ -36,6 +38,12 @@ export interface GatewayOptions {
   readonly seams: Seams;
   /** Room for all that is stored. Absent: as much as is needed. */
   readonly spoolBytes?: number | undefined;
+  /** What was not sent goes after so long. Absent: never. */
+  readonly unsentMs?: number | undefined;
+  /** Largest message, so that windows come in parts. Absent: the hub's own limit. */
+  readonly messageBytes?: number | undefined;
+  /** What is stored is sealed from the first start on. */
+  readonly isSealed?: boolean;
   readonly log?: Log;
 }
 
@@ -53,7 +61,9 @@ export class Gateway {
   readonly deviceId: string;
   readonly #options: GatewayOptions;
   readonly #random: Random;
-  #disk: SimulatedDisk;
+  readonly #keys: KeyRing;
+  #client: HubClient | undefined;
+  #disk: EngineDisk;
   #boot: Boot;
   #life: Life | undefined;
   #startedAt = 0;
@@ -61,11 +71,22 @@ export class Gateway {
   #kept: Config | undefined;
   /** What made a process end that nobody ended. */
   failure: unknown;
+  /** Some of what was stored may be gone for good: its key was lost, or bits of it turned. */
+  hasLostStorage = false;
+  /** Until when, by elapsed time, each operation of the disk takes so long. */
+  #slow = { untilMs: 0, opMs: 0 };
+  /** Operations of the disks of the starts to come, after which the power goes. */
+  #cutsToCome: number[] = [];
+  /** The next start finds a last good configuration that a newer version wrote. */
+  #isDowngraded = false;
+  /** Windows that were read again from the equipment's memory, by stream. */
+  readonly #fromHistory = new Set<string>();
 
   constructor(options: GatewayOptions) {
     this.#options = options;
     this.deviceId = options.deviceId;
     this.#random = seededRandom(options.seed);
+    this.#keys = new KeyRing(seededRandom(options.seed + 1), options.isSealed ?? false);
     this.#disk = new EngineDisk(this.#random, limitsFor(options.seed));
     this.#boot = this.#newBoot();
   }
@@ -83,8 +104,24 @@ export class Gateway {
     return !this.#disk.supply.isDead;
   }
 
-  get diskOperations(): number {
-    return this.#disk.supply.operations;
+  /** What is bounded, as it is now. */
+  get load() {
+    const { messages = 0, bytes = 0 } = this.#client?.inFlight ?? {};
+    const { wal, values } = this.#disk;
+    return { messages, bytes, walBytes: wal.bytes, valueBytes: values.bytes };
+  }
+
+  get roomBytes(): number | undefined {
+    return this.#options.spoolBytes;
+  }
+
+  get unsentMs(): number | undefined {
+    return this.#options.unsentMs;
+  }
+
+  /** Whether the window was read again from the equipment's memory, and so holds what was told late, too. */
+  isFromHistory(batchId: string, { start, end }: Window): boolean {
+    return this.#fromHistory.has(`${batchId} ${start}-${end}`);
   }
 
   /** Starts a process. What it does goes on by itself. */
@@ -95,6 +132,9 @@ export class Gateway {
     this.#startedAt = time.elapsed;
     const life: Life = { clock, abort: new AbortController(), module: undefined, isOver: false };
     this.#life = life;
+    const cut = this.#cutsToCome.shift();
+    if (cut !== undefined) this.planPowerCut(cut);
+    this.#heedSlowness();
     trace.note(this.deviceId, 'starts');
     this.#compose(life).then(
       (module) => {
@@ -122,6 +162,46 @@ export class Gateway {
     this.#disk.supply.plan({ atOperation });
   }
 
+  /** The power goes after so many operations, and again so early in each of the starts that follow. */
+  planPowerCuts([first, ...later]: readonly number[]): void {
+    this.#cutsToCome = [...later];
+    if (first !== undefined) this.planPowerCut(first);
+  }
+
+  slowDisk(opMs: number, forMs: number): void {
+    this.#slow = { opMs, untilMs: this.#options.time.elapsed + forMs };
+    this.#heedSlowness();
+  }
+
+  /** While no process runs: bits on the disk turn. */
+  flipBits(count: number): void {
+    this.#options.trace.note(this.deviceId, `${count} bits of the disk turn`);
+    this.#disk.flipBits(count);
+    this.hasLostStorage = true;
+  }
+
+  /** While no process runs: the next one is given other keys. `isLost`: and none of those before. */
+  changeKeys(isLost: boolean): void {
+    this.#options.trace.note(this.deviceId, isLost ? 'loses its keys' : 'has a new key');
+    this.#keys.change(isLost);
+  }
+
+  /** While no process runs: the next one is of another version. What it stores differs by the engine's sizes. */
+  async upgrade(choice: number, isDowngrade: boolean): Promise<void> {
+    this.#options.trace.note(this.deviceId, `becomes version ${choice}`);
+    this.#disk = await this.#disk.restarted(limitsFor(choice));
+    this.#isDowngraded = isDowngrade;
+  }
+
+  #heedSlowness(): void {
+    const { time } = this.#options;
+    const { supply } = this.#disk;
+    supply.pause = async () => {
+      if (time.elapsed < this.#slow.untilMs && !supply.isDead) await time.sleep(this.#slow.opMs);
+    };
+    if (this.#slow.untilMs <= time.elapsed) supply.pause = undefined;
+  }
+
   refuse(atOperation: number, code: 'ENOSPC' | 'EIO', count: number): void {
     this.#options.trace.note(this.deviceId, `disk will refuse ${count} operations with ${code}`);
     this.#disk.supply.planFault({ atOperation, code, count });
@@ -137,7 +217,7 @@ export class Gateway {
     if (this.#life === life) await this.#end('has stopped', (disk) => disk.restarted());
   }
 
-  async #end(what: string, next: (disk: SimulatedDisk) => Promise<SimulatedDisk>): Promise<void> {
+  async #end(what: string, next: (disk: EngineDisk) => Promise<EngineDisk>): Promise<void> {
     const life = this.#life;
     if (life === undefined) return;
     this.#options.trace.note(this.deviceId, what);
@@ -156,11 +236,18 @@ export class Gateway {
   }
 
   #compose(life: Life): Promise<ComposedModule> {
-    const { equipment, hub, seams, spoolBytes, log = silentLog } = this.#options;
-    const retention = { maxBytes: spoolBytes, archiveBytes: spoolBytes && spoolBytes / 4, intervalMs: 5000 };
+    const { equipment, hub, seams, spoolBytes, unsentMs, messageBytes, log = silentLog } = this.#options;
+    const retention = {
+      ...(spoolBytes !== undefined && { maxBytes: spoolBytes, archiveBytes: spoolBytes / 4 }),
+      ...(unsentMs !== undefined && { unsentMs }),
+      intervalMs: 5000,
+    };
     const { clock } = life;
     const disk = this.#disk;
     const random = seededRandom(Math.floor(this.#random.next() * 2 ** 32));
+    const codec = this.#keys.codec();
+    const isDowngraded = this.#isDowngraded;
+    this.#isDowngraded = false;
     const settings = this.#kept ?? validateConfig({ sources: [] }, 'defaults');
     return composeModule({
       clock,
@@ -172,20 +259,28 @@ export class Gateway {
       useTwin: true,
       mayWait: true,
       settings,
-      keys: { codec: plainCodec },
+      keys: { codec },
       onLogLevel: () => {},
       openSpool: async (of) =>
-        seams.opened(
-          await openSpool(
-            seams.spool({
-              ...of,
-              folder: '/simulated',
-              random,
-              store: () => this.#open(disk, life),
-              freeBytes: async () => 2 ** 34,
-              ...(spoolBytes !== undefined && { retention }),
-            }),
+        watchedSpool(
+          seams.opened(
+            await openSpool(
+              seams.spool(
+                {
+                  ...of,
+                  folder: '/simulated',
+                  random,
+                  store: () => this.#open(disk, life, codec),
+                  freeBytes: async () => 2 ** 34,
+                  ...((spoolBytes ?? unsentMs) !== undefined && { retention }),
+                  ...(messageBytes !== undefined && { encode: withMaxBytes(of.encode, messageBytes) }),
+                },
+                clock,
+              ),
+            ),
           ),
+          this.#fromHistory,
+          isDowngraded,
         ),
       makeAdapters: () => (of, parts) => {
         const found = equipment.find(({ plan }) => plan.name === of.name);
@@ -199,7 +294,10 @@ export class Gateway {
           random,
           log: log.child({ part: 'uplink' }),
           metrics: noMetrics,
-          makeClient: async (events) => seams.client(new HubClient(hub, this.deviceId, ofLife(events, life))),
+          makeClient: async (events) => {
+            this.#client = new HubClient(hub, this.deviceId, ofLife(events, life));
+            return seams.client(this.#client);
+          },
           diagnose: async () => 'simulated',
           reach: async () => this.#options.link.state === 'up',
         }),
@@ -211,7 +309,7 @@ export class Gateway {
   }
 
   /** As runtime/spool/repair/open-folder.ts: what a refusing disk did not open is let go of, and opened again. */
-  async #openedStore(disk: SimulatedDisk, life: Life): Promise<Store> {
+  async #openedStore(disk: EngineDisk, life: Life): Promise<Store> {
     try {
       return await disk.open();
     } catch (error) {
@@ -222,9 +320,23 @@ export class Gateway {
     }
   }
 
-  async #open(disk: SimulatedDisk, life: Life): Promise<Store> {
-    const store = await this.#openedStore(disk, life);
+  async #open(disk: EngineDisk, life: Life, codec: RecordCodec): Promise<Store> {
+    let store = await this.#openedStore(disk, life).catch((error) => {
+      if (!disk.isDamaged) throw error;
+      return this.#begunAnew(String(error));
+    });
+    // As runtime/spool/repair/open-folder.ts: a store whose keys are lost is set aside.
+    const missing = await missingKeys(store, codec);
+    if (missing.length > 0) store = await this.#begunAnew(`no key ${missing.join(', ')}`);
     return life.isOver ? new Promise<never>(() => {}) : this.#options.seams.store(store);
+  }
+
+  /** What cannot be read is set aside whole, though a salvage would find some of it. */
+  #begunAnew(why: string): Promise<Store> {
+    this.#options.trace.note(this.deviceId, `begins a new store: ${why}`);
+    this.hasLostStorage = true;
+    this.#disk = new EngineDisk(this.#random, limitsFor(this.#options.seed));
+    return this.#disk.open();
   }
 }
 
@@ -237,36 +349,4 @@ function ofLife<Events extends object>(events: Events, life: Life): Events {
       return (...args: unknown[]) => (life.isOver ? new Promise(() => {}) : member.apply(target, args));
     },
   });
-}
-
-/** One of the changes that may be made to the twin while the module runs. */
-export function changeOf(choice: number): Record<string, unknown> {
-  const changes = [
-    { uplink: { body: 'readings/1', gzip: true } },
-    { uplink: { body: 'columns/1', gzip: false } },
-    { windows: { ageMs: 1000 + choice } },
-    { windows: { ageMs: 20_000 + choice, quietMs: 30_000 } },
-    { uplink: { caps: { messagesPerSecond: 2 } } },
-    { uplink: { caps: null, inFlight: { messages: 1 + (choice % 8) } } },
-    // Refused: what runs goes on.
-    { windows: { ageMs: -1 } },
-  ];
-  return changes[choice % changes.length]!;
-}
-
-/** The configuration of a gateway as its twin holds it. */
-export function desiredOf(equipment: readonly Equipment[]): Record<string, unknown> {
-  return {
-    sources: equipment.map(({ plan }) => ({
-      name: plan.name,
-      // Any type will do: what reads it is the simulation's.
-      type: 'modbus-tcp',
-      host: 'simulated',
-      tags: [{ name: 'value', address: 0, type: 'int16' }],
-    })),
-    rules: equipment.filter(hasRule).map(({ plan }) => ruleOver(plan.name)),
-    uplink: { body: 'columns/1', gzip: false, sendTimeoutMs: 10_000 },
-    clock: { confirmMs: 0 },
-    faultInjection: true,
-  };
 }

@@ -1,8 +1,20 @@
-// A gateway's connection to the hub, with the failures that it can have.
+// A gateway's connection to the hub, with the failures that it can have: those of the network (link.ts), and those of the library
+// on a network that is well. Of the library, as its wrapper lets them through:
+//
+// - `unaccepted`: a message is given back (released, modified, rejected), and the promise resolves all the same: false.
+// - `mute`: what is sent is never settled; every other one has arrived.
+// - `forced`: the hub closes by force; what is under way stalls for 45 s, then fails, and so does what is tried meanwhile.
+// - `hangs`: connecting, registering and reading the twin never settle.
+// - `refused`: no connection can be made (name, certificate, port: the library calls all of them the same).
+// - `resends`: what was in flight when the client was closed arrives minutes later, by a connection that nobody made.
+// - `slow-close`: closing takes 45 s.
 import type { EdgeClient, EdgeClientEvents } from '../../../runtime/uplink/edge-client.ts';
 import type { WireMessage } from '../../../wire/mini-batch.ts';
-import type { Hub } from './hub.ts';
+import type { ClientTrouble, Hub } from './hub.ts';
 import { type Link, never } from './link.ts';
+
+const stallMs = 45_000;
+const resentAfterMs = 250_000;
 
 export class HubClient implements EdgeClient {
   readonly target = { host: 'hub', port: 5671 };
@@ -11,6 +23,9 @@ export class HubClient implements EdgeClient {
   readonly #link: Link;
   readonly #events: EdgeClientEvents;
   #isOver = false;
+  #sent = 0;
+  /** Messages, and their bytes, that are sent and not settled. */
+  readonly #inFlight = new Map<number, number>();
   readonly #ignore: () => void;
 
   constructor(hub: Hub, deviceId: string, events: EdgeClientEvents) {
@@ -23,7 +38,16 @@ export class HubClient implements EdgeClient {
     });
   }
 
+  get inFlight(): { readonly messages: number; readonly bytes: number } {
+    const bytes = [...this.#inFlight.values()].reduce((sum, each) => sum + each, 0);
+    return { messages: this.#isOver ? 0 : this.#inFlight.size, bytes: this.#isOver ? 0 : bytes };
+  }
+
   async open(): Promise<void> {
+    if (this.#trouble === 'refused') {
+      await this.#link.time.sleep(100);
+      throw failure('NotConnectedError', 'unable to connect');
+    }
     await this.#exchange();
   }
 
@@ -54,15 +78,39 @@ export class HubClient implements EdgeClient {
   /** What was sent may arrive although the connection, or the process, is gone meanwhile. */
   async send(message: WireMessage, output?: string): Promise<boolean> {
     if (this.#isOver) throw new Error('the connection is closed');
+    const n = ++this.#sent;
+    this.#inFlight.set(n, message.body.byteLength);
+    try {
+      return await this.#send(n, message, output);
+    } finally {
+      this.#inFlight.delete(n);
+    }
+  }
+
+  async #send(n: number, message: WireMessage, output: string | undefined): Promise<boolean> {
+    const trouble = this.#trouble;
+    if (trouble === 'forced') await this.#stall();
+    if (trouble === 'unaccepted') {
+      await this.#link.up();
+      await this.#link.down();
+      return false;
+    }
     if (output !== undefined) this.#hub.lead(this.#deviceId, message);
     await this.#link.up();
-    if (output === undefined) this.#hub.accept(this.#deviceId, message);
+    const isMute = trouble === 'mute';
+    if (output === undefined && !(isMute && n % 2 === 0)) this.#hub.accept(this.#deviceId, message);
+    if (isMute) await never;
+    if (trouble === 'resends' && output === undefined) {
+      this.#link.time.setTimer(resentAfterMs, () => this.#hub.accept(this.#deviceId, message));
+      await never;
+    }
     await this.#link.down();
     if (this.#isOver) await never;
     return true;
   }
 
   async close(): Promise<void> {
+    if (this.#trouble === 'slow-close') await this.#link.time.sleep(stallMs);
     this.discard();
   }
 
@@ -73,8 +121,19 @@ export class HubClient implements EdgeClient {
     if (device.events === this.#events) device.events = undefined;
   }
 
+  get #trouble(): ClientTrouble | undefined {
+    return this.#hub.device(this.#deviceId).trouble;
+  }
+
+  async #stall(): Promise<never> {
+    await this.#link.time.sleep(stallMs);
+    throw failure('ServiceUnavailableError', 'amqp:connection:forced');
+  }
+
   /** There and back. */
   async #exchange(): Promise<void> {
+    if (this.#trouble === 'hangs') await never;
+    if (this.#trouble === 'forced') await this.#stall();
     if (this.#link.state === 'down') throw new Error('connect ECONNREFUSED');
     await this.#link.up();
     await this.#link.down();
@@ -85,4 +144,9 @@ export class HubClient implements EdgeClient {
     this.discard();
     this.#events.lost(new Error('read ECONNRESET'));
   }
+}
+
+/** As the library makes them. */
+function failure(name: string, message: string): Error {
+  return Object.assign(new Error(message), { name });
 }

@@ -16,8 +16,12 @@ export interface HubEvent {
   readonly message: WireMessage;
 }
 
+/** What the library that speaks to the hub does wrong just now, on a network that is well: see hub-client.ts. */
+export type ClientTrouble = 'unaccepted' | 'mute' | 'forced' | 'hangs' | 'refused' | 'resends' | 'slow-close';
+
 interface Device {
   readonly link: Link;
+  trouble: ClientTrouble | undefined;
   /** Where there is one, messages and methods go through it. */
   readonly edgeHub: EdgeHub | undefined;
   partition: number;
@@ -27,6 +31,9 @@ interface Device {
   /** Of the connection that methods go over. */
   events: EdgeClientEvents | undefined;
 }
+
+/** What a detector reads of the hub. */
+export type HubPartitions = Pick<Hub, 'createdAt' | 'events' | 'newest'>;
 
 export const partitionCount = 2;
 const methodTimeoutMs = 15_000;
@@ -46,11 +53,14 @@ export class Hub {
   /** So many methods are lost on their way there, and so many answers on their way back. */
   losesCalls = 0;
   losesAnswers = 0;
+  /** So many of the messages to come are stored only so much later, behind others. */
+  delays = { count: 0, byMs: 0 };
   /** By the wall clock, when it was made. */
   createdAt: number;
   /** Told of each event that is stored. */
   onEvent: (event: HubEvent) => void = () => {};
-  calls = 0;
+  /** Told of each method that somebody calls, when it leaves. */
+  onCall: (deviceId: string, method: string, payload: object) => void = () => {};
   /** Told of what a module sends to an output, once it does. */
   onAction: (deviceId: string, message: WireMessage) => void = () => {};
 
@@ -70,9 +80,15 @@ export class Hub {
     const partition = this.#devices.size % partitionCount;
     const forward = (message: WireMessage) => this.#arrive(deviceId, message);
     const edgeHub = upstream && new EdgeHub(deviceId, upstream, this.#time, this.#trace, forward);
-    const device = { link, edgeHub, partition, desired, version: 1, reported: {}, events: undefined };
+    const none = { trouble: undefined, version: 1, reported: {}, events: undefined };
+    const device: Device = { link, edgeHub, partition, desired, ...none };
     this.#devices.set(deviceId, device);
     return edgeHub;
+  }
+
+  /** Of one device, what has not been removed. */
+  held(deviceId: string): readonly HubEvent[] {
+    return this.#partitions.flatMap(({ events }) => events.filter((event) => event.deviceId === deviceId));
   }
 
   /** What the partition still holds behind `after`, in order, at most `count`. */
@@ -155,6 +171,12 @@ export class Hub {
       this.#trace.note('hub', `acknowledges and loses ${message.messageId} of ${deviceId}`);
       return;
     }
+    if (this.delays.count > 0) {
+      this.delays.count -= 1;
+      this.#trace.note('hub', `holds ${message.messageId} of ${deviceId} back for ${this.delays.byMs} ms`);
+      this.#time.setTimer(this.delays.byMs, () => this.#store(deviceId, message));
+      return;
+    }
     this.#store(deviceId, message);
     if (this.repeats === 0) return;
     this.repeats -= 1;
@@ -162,7 +184,7 @@ export class Hub {
   }
 
   async invoke(deviceId: string, method: string, payload: object): Promise<MethodOutcome> {
-    this.calls += 1;
+    this.onCall(deviceId, method, payload);
     const device = this.#devices.get(deviceId);
     const { link, events } = device ?? {};
     if (events === undefined || link === undefined) return { kind: 'unreachable', detail: 'not connected' };

@@ -8,34 +8,12 @@ import type { ParsedMessage } from '../../../wire/parse-message.ts';
 import type { Reading } from '../../../wire/reading.ts';
 import type { Window } from '../../../wire/window.ts';
 import type { Equipment, Sample } from './equipment.ts';
-import type { HubEvent } from './hub.ts';
-import { RuleJudge, type RuleVerdict, ruleOver } from './rule-judge.ts';
+import type { Gateway } from './gateway.ts';
+import type { Hub, HubEvent } from './hub.ts';
+import { type BackfillPayload, RequestJudge, readWithinMs } from './request-judge.ts';
+import { hasRule, RuleJudge, ruleOver } from './rule-judge.ts';
+import type { Finding, StreamAccount, Verdict } from './verdicts.ts';
 import type { WorldTime } from './world-time.ts';
-
-/** What a run can be found guilty of. */
-export type Verdict =
-  | 'invented' // a reading that the equipment never showed, or at another place
-  | 'false-coverage' // a window claims, and does not hold
-  | 'false-void' // void over what the equipment still has, or what was delivered by a window
-  | 'future' // a claim on what has not happened
-  | 'broken-promise' // a sample was called durable, and never came
-  | 'lost' // the ledger is closed, and a sample is neither delivered nor in a void
-  | 'not-closed' // the ledger does not close in bounded time
-  | 'behind' // live data does not arrive although all is well
-  | 'crashed' // the module or the detector ended by itself
-  | RuleVerdict;
-
-export interface Finding {
-  readonly verdict: Verdict;
-  readonly stream: string;
-  readonly detail: string;
-}
-
-export interface StreamAccount {
-  readonly covered: readonly Window[];
-  readonly voids: readonly Window[];
-  readonly missing: readonly Window[];
-}
 
 interface Followed {
   readonly equipment: Equipment;
@@ -44,18 +22,26 @@ interface Followed {
   readonly parts: Map<string, { readonly came: Map<number, readonly Reading[]>; readonly n: number }>;
   claimed: Window[];
   voids: Window[];
-  /** Its spool has less room than it may need: what was promised may be declared lost. */
+  /** How far windows that are no answers reach. */
+  reached: number;
+  readonly requests: RequestJudge;
+  readonly gateway: Gateway;
+  /** Its spool has less room than it may need, or drops what waits for long: what was promised may be declared lost. */
   readonly isTight: boolean;
 }
 
-/** Rules are over what stamps its own samples: of that it is known what was to be seen when. */
-export function hasRule({ plan }: Equipment): boolean {
-  return plan.stamping === 'own' && plan.index === 'time';
+/** What was promised may be declared lost. */
+function mayLose({ isTight, gateway }: Followed): boolean {
+  return isTight || gateway.hasLostStorage;
 }
 
 /** How far the gateway's stamp may be from when the value was shown. */
 const stampSlackMs = 2500;
 const maxFindings = 20;
+/** A window of what came late is closed and sent within this. */
+const behindOfLateMs = 120_000;
+/** Messages in flight and their bytes; the log and the values of a spool, beside what its room is. */
+const bounds = { messages: 64, bytes: 8 * 1024 * 1024, walBytes: 200_000, valueBytes: 400_000 };
 
 export class Judge {
   readonly findings: Finding[] = [];
@@ -64,18 +50,25 @@ export class Judge {
   /** By the names of their streams, and by those of their sources. */
   readonly #rules = new Map<string, RuleJudge>();
   /** Wall clocks were set: where the gateway stamps, places say less. */
-  readonly #clocksWereSet: () => boolean;
+  readonly #clocksWereSet: (deviceId: string) => boolean;
+  readonly #hub: Hub;
   readings = 0;
   voids = 0;
 
-  constructor(time: WorldTime, clocksWereSet: () => boolean) {
+  constructor(time: WorldTime, hub: Hub, clocksWereSet: (deviceId: string) => boolean) {
     this.#time = time;
+    this.#hub = hub;
     this.#clocksWereSet = clocksWereSet;
   }
 
-  follow(deviceId: string, equipment: Equipment, isTight = false): void {
-    this.#streams.set(`${deviceId}/${equipment.plan.name}`, {
+  follow(gateway: Gateway, equipment: Equipment, isTight: boolean): void {
+    const { deviceId } = gateway;
+    const name = `${deviceId}/${equipment.plan.name}`;
+    this.#streams.set(name, {
       equipment,
+      gateway,
+      reached: Number.NEGATIVE_INFINITY,
+      requests: new RequestJudge(equipment.plan, (verdict, detail) => this.find(verdict, name, detail)),
       delivered: new Set(),
       parts: new Map(),
       claimed: [],
@@ -83,10 +76,10 @@ export class Judge {
       isTight,
     });
     if (!hasRule(equipment)) return;
-    const name = `${deviceId}/rule:${ruleOver(equipment.plan.name).name}`;
-    const judge = new RuleJudge(equipment, (verdict, detail) => this.find(verdict, name, detail));
+    const ofRule = `${deviceId}/rule:${ruleOver(equipment.plan.name).name}`;
+    const judge = new RuleJudge(equipment, (verdict, detail) => this.find(verdict, ofRule, detail));
+    this.#rules.set(ofRule, judge);
     this.#rules.set(name, judge);
-    this.#rules.set(`${deviceId}/${equipment.plan.name}`, judge);
   }
 
   /** The module sends what a rule wants done. */
@@ -94,7 +87,7 @@ export class Judge {
     const rule = this.#rules.get(`${deviceId}/${message.messageId.split(';')[0]}`);
     if (rule === undefined) this.find('wild-action', deviceId, `${message.messageId} is of no rule`);
     // By a clock that is wrong nobody can tell how old it is.
-    else if (!this.#clocksWereSet()) rule.act(message, this.#time.wall);
+    else if (!this.#clocksWereSet(deviceId)) rule.act(message, this.#time.wall);
   }
 
   get verdicts(): number {
@@ -135,9 +128,12 @@ export class Judge {
       contentEncoding: parsed.contentEncoding,
     } as never);
     this.readings += readings.length;
-    for (const reading of readings) this.#hearReading(name, stream, reading);
+    for (const reading of readings) if (reading.tag === 'value') this.#hearReading(name, stream, reading);
     if (parsed.kind === 'late') return;
-    if (!parsed.isBackfill) rule?.hearInput(parsed.window);
+    if (!parsed.isBackfill) {
+      rule?.hearInput(parsed.window);
+      stream.reached = Math.max(stream.reached, parsed.window.end);
+    }
     this.#hearClaim(name, stream, parsed.window, readings, parsed.part, parsed.partSet);
   }
 
@@ -151,7 +147,7 @@ export class Judge {
     rule.hear(parsed.window, parsed.kind === 'late', readings);
   }
 
-  #hearReading(name: string, { equipment, delivered }: Followed, { index, value }: Reading): void {
+  #hearReading(name: string, { equipment, gateway, delivered }: Followed, { index, value }: Reading): void {
     const number = (Number(value) - 1) / 7;
     const sample = equipment.samples[number];
     if (sample === undefined || sample.value !== value) {
@@ -161,7 +157,7 @@ export class Judge {
     const isItsPlace =
       equipment.plan.stamping === 'own'
         ? sample.index === index
-        : this.#clocksWereSet() || Math.abs(sample.index - index) <= stampSlackMs;
+        : this.#clocksWereSet(gateway.deviceId) || Math.abs(sample.index - index) <= stampSlackMs;
     if (!isItsPlace) this.find('invented', name, `sample ${number} of ${sample.index} was given at ${index}`);
     delivered.add(number);
   }
@@ -184,14 +180,15 @@ export class Judge {
       all = [...parts.came.keys()].sort((a, b) => a - b).flatMap((k) => parts.came.get(k)!);
     }
     stream.claimed.push(window);
-    const { equipment } = stream;
-    if (
-      window.end > equipment.recordedTo + (equipment.plan.stamping === 'own' ? 0 : stampSlackMs) &&
-      !this.#clocksWereSet()
-    )
-      this.find('future', name, `[${window.start}, ${window.end}) ends after ${equipment.recordedTo}`);
-    const holds = new Set(all.map(({ value }) => (Number(value) - 1) / 7));
-    const lacks = this.#shownIn(stream, window, all).filter(({ number }) => !holds.has(number));
+    const { equipment, gateway } = stream;
+    const isOwn = equipment.plan.stamping === 'own';
+    const isAhead = window.end > equipment.reachedTo + (isOwn ? 0 : stampSlackMs);
+    // Where the gateway stamps, and its clock was wrong, the future is its own.
+    if (isAhead && (isOwn || !this.#clocksWereSet(gateway.deviceId)))
+      this.find('future', name, `[${window.start}, ${window.end}) ends after ${equipment.reachedTo}`);
+    const values = all.filter(({ tag }) => tag === 'value');
+    const holds = new Set(values.map(({ value }) => (Number(value) - 1) / 7));
+    const lacks = this.#shownIn(stream, window, values).filter(({ number }) => !holds.has(number));
     if (lacks.length === 0) return;
     const { number, index } = lacks[0]!;
     this.find(
@@ -202,8 +199,18 @@ export class Judge {
   }
 
   /** What a window has to hold. Of what the gateway stamps: whatever was shown between two that it holds. */
-  #shownIn({ equipment }: Followed, window: Window, readings: readonly Reading[]): readonly Sample[] {
-    if (equipment.plan.stamping === 'own') return equipment.shown(window);
+  #shownIn(
+    { equipment, gateway }: Followed,
+    window: Window,
+    readings: readonly Reading[],
+  ): readonly Sample[] {
+    const { name, late, stamping } = equipment.plan;
+    if (stamping === 'own') {
+      const shown = equipment.shown(window);
+      // What is told late comes behind its window, unless that was read from the memory.
+      if (late === undefined || gateway.isFromHistory(name, window)) return shown;
+      return shown.filter(({ lateMs }) => lateMs === 0);
+    }
     if (readings.length === 0) return [];
     const numbers = readings.map(({ value }) => (Number(value) - 1) / 7);
     return equipment.samples.slice(Math.min(...numbers), Math.max(...numbers) + 1);
@@ -212,8 +219,9 @@ export class Judge {
   #hearVoid(name: string, stream: Followed, window: Window, reason: string): void {
     const { equipment } = stream;
     stream.voids.push(window);
+    if (reason === 'evicted') this.#judgeEviction(name, stream, window);
     if (equipment.plan.stamping !== 'own') return;
-    if (window.end > equipment.recordedTo) {
+    if (window.end > equipment.reachedTo) {
       this.find(
         'false-void',
         name,
@@ -221,8 +229,48 @@ export class Judge {
       );
       return;
     }
-    if (equipment.plan.memory > 0 && equipment.held(window).length > 0)
+    const isHeld = ({ index, lateMs }: Sample) => lateMs === 0 || index < equipment.recordedTo;
+    if (equipment.plan.memory > 0 && equipment.held(window).some(isHeld))
       this.find('false-void', name, `[${window.start}, ${window.end}) ${reason}, and the equipment has it`);
+  }
+
+  /** Where there is room for all, only what has waited too long may go. */
+  #judgeEviction(name: string, { equipment, gateway }: Followed, window: Window): void {
+    const { roomBytes, unsentMs = Number.POSITIVE_INFINITY } = gateway;
+    if (roomBytes !== undefined || equipment.plan.stamping !== 'own') return;
+    const young = equipment.shown(window).find(({ at }) => at > this.#time.elapsed - unsentMs);
+    if (young !== undefined)
+      this.find('false-void', name, `[${window.start}, ${window.end}) evicted, and is not that old`);
+  }
+
+  /** Somebody calls a method. `upMs`: for how long there have been detectors. */
+  hearCall(deviceId: string, method: string, payload: object, upMs: number): void {
+    const { batchId } = payload as { readonly batchId?: string };
+    const name = `${deviceId}/${batchId}`;
+    const stream = this.#streams.get(name);
+    if (method !== 'backfill' || stream === undefined) return;
+    // By a clock that is wrong windows are set aside, and asked for later.
+    const mayKnow = upMs >= readWithinMs && !this.#clocksWereSet(deviceId);
+    const held = mayKnow ? this.#hub.held(deviceId) : [];
+    stream.requests.hear(payload as BackfillPayload, held, this.#time);
+  }
+
+  /** What a gateway has under way and on its disk. */
+  weigh(gateway: Gateway): void {
+    const { load, roomBytes = Number.POSITIVE_INFINITY } = gateway;
+    const most = { ...bounds, valueBytes: bounds.valueBytes + 2 * roomBytes };
+    for (const [what, limit] of Object.entries(most) as [keyof typeof bounds, number][])
+      if (load[what] > limit) this.find('unbounded', gateway.deviceId, `${what}: ${load[what]} of ${limit}`);
+  }
+
+  /** Nothing has been wrong for long: what the equipment shows has to be here. */
+  lookForLive(deviceId: string, limitMs: number): void {
+    for (const [name, { gateway, equipment, reached }] of this.#streams) {
+      if (gateway.deviceId !== deviceId || equipment.reachedTo === 0) continue;
+      const { index, periodMs } = equipment.plan;
+      const behind = (equipment.reachedTo - reached) * (index === 'time' ? 1 : periodMs);
+      if (behind > limitMs) this.find('behind', name, `${Math.round(behind / 1000)} s, and all is well`);
+    }
   }
 
   /** As `close`, of what rules decided. `accounts`: by stream. */
@@ -231,9 +279,10 @@ export class Judge {
       const source = this.#streams.get(name);
       if (source === undefined) continue;
       const stream = name.replace(/[^/]+$/, (source) => `rule:${ruleOver(source).name}`);
-      const from = accounts.get(name)?.covered[0]?.start ?? 0;
+      const { covered: sourceCovered = [], voids: sourceVoids = [] } = accounts.get(name) ?? {};
       const { covered = [], voids = [] } = accounts.get(stream) ?? {};
-      rule.close({ covered, voids: source.isTight ? voids : [] }, source.delivered, from);
+      const told = mayLose(source) ? { voids, sourceVoids } : { voids: [], sourceVoids: [] };
+      rule.close({ covered, ...told }, source.delivered, sourceCovered[0]?.start ?? 0);
     }
   }
 
@@ -248,7 +297,9 @@ export class Judge {
     }
     const known = union(account.covered, account.voids);
     for (const { start, end } of account.covered) {
-      const lacks = equipment.shown({ start, end }).filter(({ number }) => !delivered.has(number));
+      const lacks = equipment
+        .shown({ start, end })
+        .filter(({ number, lateMs }) => lateMs === 0 && !delivered.has(number));
       if (lacks.length > 0)
         this.find(
           'lost',
@@ -264,34 +315,45 @@ export class Judge {
     const open = subtract([{ start: first, end: last }], known);
     const lost = open
       .flatMap((window) => equipment.shown(window))
-      .filter(({ number }) => !delivered.has(number));
+      .filter(({ number, lateMs }) => lateMs === 0 && !delivered.has(number));
     if (lost.length > 0)
       this.find('lost', name, `sample ${lost[0]!.number} at ${lost[0]!.index} is neither here nor void`);
   }
 
-  #closePromises(name: string, { equipment, delivered, isTight }: Followed, { voids }: StreamAccount): void {
+  #closePromises(name: string, stream: Followed, { voids }: StreamAccount): void {
+    const { equipment, gateway, delivered } = stream;
     // Readings that wait for the wall clock to come right lose their place with the machine's restart (docs/OPERATIONS.md).
-    if (equipment.plan.stamping !== 'own' && this.#clocksWereSet()) return;
-    // What is newer is on its way.
-    const newest = [...delivered].reduce((most, number) => Math.max(most, number), -1);
+    if (equipment.plan.stamping !== 'own' && this.#clocksWereSet(gateway.deviceId)) return;
+    // What came late is sent before the window that is open.
+    const newest = [...delivered].reduce(
+      (most, number) => (equipment.samples[number]!.lateMs > 0 ? most : Math.max(most, number)),
+      -1,
+    );
     const isTold = (number: number) => {
-      const { index } = equipment.samples[number]!;
-      return isTight && voids.some(({ start, end }) => start <= index && index < end);
+      const { index, lateMs } = equipment.samples[number]!;
+      // Of what came late its number is told, and not its place.
+      if (mayLose(stream) && lateMs > 0) return true;
+      return mayLose(stream) && voids.some(({ start, end }) => start <= index && index < end);
+    };
+    const isOnItsWay = (number: number) => {
+      const { at, lateMs } = equipment.samples[number]!;
+      return number >= newest || (lateMs > 0 && at + lateMs > this.#time.elapsed - behindOfLateMs);
     };
     const broken = [...equipment.promised].filter(
-      (number) => number < newest && !delivered.has(number) && !isTold(number),
+      (number) => !isOnItsWay(number) && !delivered.has(number) && !isTold(number),
     );
     if (broken.length > 0)
       this.find('broken-promise', name, `${broken.length} samples, first ${broken[0]}, never came`);
   }
 
   /** What was said by a window must be in the ledger, and no void over it. */
-  #closeOwn(name: string, { claimed, isTight }: Followed, { covered, voids }: StreamAccount): void {
+  #closeOwn(name: string, stream: Followed, { covered, voids }: StreamAccount): void {
+    const { claimed } = stream;
     // What came last may not have been read yet.
     const end = covered.at(-1)?.end ?? 0;
     const known = claimed.filter((window) => window.end <= end);
     // The hub may have removed it unread, and the gateway have had no room to keep it until it was asked.
-    const away = subtract(subtract(normalise(known), covered), isTight ? voids : []);
+    const away = subtract(subtract(normalise(known), covered), mayLose(stream) ? voids : []);
     if (away.length > 0)
       this.find('lost', name, `[${away[0]!.start}, ${away[0]!.end}) came, and is not in the ledger`);
     const both = intersection(covered, voids);

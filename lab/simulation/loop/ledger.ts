@@ -1,10 +1,10 @@
 // The port to a world's ledger: the real detectors, or the model of one.
-import type { StreamAccount } from './judge.ts';
+import type { StreamAccount } from './verdicts.ts';
 import type { WallClock } from './world-time.ts';
 
 export interface Ledger {
   start(name: string, wall: WallClock): void;
-  /** It dies before the n-th statement from now, where it makes any. */
+  /** It dies before the n-th statement from now; of the model, the n-th step. */
   kill(name: string, afterStatements: number): void;
   /** Something was asked for at the last look, and has not come. */
   readonly isRepairing: boolean;

@@ -5,17 +5,19 @@ import { describe, expect, it } from 'vitest';
 import { openTestDatabase } from '../../../cloud-lite/testing/databases.ts';
 import { fixedSeeds, foundSeeds, metByFixedSeeds } from './fixed-seeds.ts';
 import { type Meetings, sumOf } from './meetings.ts';
-import { planted, seamsWith } from './planted.ts';
+import { circumstancesOf, planted } from './planted.ts';
 import { runWorld } from './world.ts';
 
-const seeds = Number(process.env.HOLDFAST_SIM_SEEDS ?? 4);
+const worlds = Number(process.env.HOLDFAST_SIM_SEEDS ?? fixedSeeds.length);
+/** Worlds that nobody has lived through before. */
+const fresh = Number(process.env.HOLDFAST_SEED ?? Date.now() % 1_000_000) + 10_000_000;
 const limit = { timeout: 600_000 };
 
 describe('a simulated world', () => {
-  it(`is innocent, whatever befalls it: ${seeds} seeds`, limit, async () => {
+  it(`is innocent, whatever befalls it: ${worlds} seeds`, limit, async () => {
     let [decided, acted] = [0, 0];
     const met: Meetings[] = [];
-    for (let seed = 1; seed <= seeds; seed++) {
+    for (let seed = 1; seed <= worlds; seed++) {
       const { findings, readings, verdicts, actions, meetings } = await runWorld({ seed });
       met.push(meetings);
       decided += verdicts;
@@ -23,7 +25,7 @@ describe('a simulated world', () => {
       expect(findings, `seed ${seed}`).toEqual([]);
       expect(readings).toBeGreaterThan(0);
     }
-    if (seeds < fixedSeeds.length) return;
+    if (worlds < fixedSeeds.length) return;
     const lost = Object.entries(metByFixedSeeds)
       .flatMap(([kind, states]) => states.map((state) => `${kind}/${state}`))
       .filter((cell) => sumOf(met)[cell] === undefined);
@@ -32,8 +34,16 @@ describe('a simulated world', () => {
     expect(acted).toBeGreaterThan(0);
   });
 
+  it.each([fresh, fresh + 1, fresh + 2])(
+    'is innocent in a world that is new: seed %i',
+    limit,
+    async (seed) => {
+      expect((await runWorld({ seed })).findings).toEqual([]);
+    },
+  );
+
   it.each(foundSeeds)('is innocent where it was not: seed $seed, $why', limit, async ({ seed, faults }) => {
-    expect((await runWorld({ seed, faults })).findings).toEqual([]);
+    expect((await runWorld({ seed, faults, isPlain: true })).findings).toEqual([]);
   });
 
   it('happens again, to the last line, from the same seed', limit, async () => {
@@ -58,6 +68,9 @@ describe('a bug that is planted', () => {
   it.each([
     ...['reading-dropped-in-silence', 'history-leaves-out-a-record', 'void-too-early', 'end-inclusive'],
     ...['verdict-twice', 'action-held-back', 'beginning-not-said'],
+    // Across organs: hub and ledger, ledger and requests, clock and retention.
+    ...['old-offsets-of-another-hub', 'offsets-before-the-ledger', 'request-recorded-after-sending'],
+    'ttl-on-an-untrusted-clock',
   ])('%s is found within four worlds', limit, async (name) => {
     const bug = planted[name]!;
     const found: string[] = [];
@@ -66,7 +79,7 @@ describe('a bug that is planted', () => {
       seed <= 4 && !found.some((verdict) => bug.foundAs.includes(verdict as never));
       seed++
     ) {
-      const { findings } = await runWorld({ seed, seams: seamsWith(bug) });
+      const { findings } = await runWorld({ seed, ...circumstancesOf(bug) });
       found.push(...findings.map(({ verdict }) => verdict));
     }
     expect(bug.foundAs).toContain(found.find((verdict) => bug.foundAs.includes(verdict as never)));

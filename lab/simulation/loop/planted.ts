@@ -1,84 +1,52 @@
 // Planted bugs, to know that a world finds them. Each is in a seam around production code, never in it.
 
-import type { RuleStore } from '../../../runtime/rules/rule-store.ts';
-import { Continuation } from '../../../runtime/sources/continuation.ts';
-import { CompletePage, GonePage, type HistoryPage } from '../../../runtime/sources/history-page.ts';
-import type { SourceEvent, SourceSink } from '../../../runtime/sources/source.ts';
-import type { Store } from '../../../runtime/spool/engine/store.ts';
-import type { EdgeClient } from '../../../runtime/uplink/edge-client.ts';
-import { decodeBody, encodeBody } from '../../../wire/body.ts';
-import type { MiniBatch, WireMessage } from '../../../wire/mini-batch.ts';
-import type { Window } from '../../../wire/window.ts';
-import type { Verdict } from './judge.ts';
+import { GonePage } from '../../../runtime/sources/history-page.ts';
+import type { SourceEvent } from '../../../runtime/sources/source.ts';
+import type { BatchOp } from '../../../runtime/spool/engine/store.ts';
+import type { WireMessage } from '../../../wire/mini-batch.ts';
+import type { EquipmentPlan } from './equipment.ts';
+import type { Fault } from './faults.ts';
+import {
+  every,
+  isOfRule,
+  laterBy,
+  messages,
+  olderBy,
+  pages,
+  proven,
+  readAgain,
+  reencoded,
+  statements,
+  store,
+  whole,
+  withMembers,
+} from './planted-seams.ts';
 import { noFault, type Seams } from './seams.ts';
+import type { Verdict } from './verdicts.ts';
 
 export interface Planted {
   readonly seams: Partial<Seams>;
   /** What a world must be guilty of with it. */
   readonly foundAs: readonly Verdict[];
+  /** Faults that it takes, and that are rare: they befall each world that looks for it, beside its own. */
+  readonly needs?: readonly Fault[];
+  /** What all equipment of such a world is, where few have it. */
+  readonly needsEquipment?: Partial<EquipmentPlan>;
 }
 
-export function seamsWith({ seams }: Planted): Seams {
-  return { ...noFault, ...seams };
+/** What a world that looks for it is, beside what its seed says. */
+export function circumstancesOf({ seams, needs = [], needsEquipment = {} }: Planted) {
+  return { seams: { ...noFault, ...seams }, also: needs, equipment: needsEquipment };
 }
 
-const proven = () => Continuation.sameNumber(1, 1);
-
-/** A source whose statements pass through `change`, which lives as long as the source. */
-const statements = (change: (emit: SourceSink['emit']) => SourceSink['emit']): Partial<Seams> => ({
-  source: (source) => {
-    let into: SourceSink | undefined;
-    const emit = change((event) => into!.emit(event));
-    return withMembers(source, {
-      run(sink: SourceSink, signal: AbortSignal) {
-        into = sink;
-        return source.run(withMembers(sink, { emit }), signal);
-      },
-    });
-  },
+const unplugged = (at: number, forMs: number): Fault => ({
+  ...{ kind: 'unplug', gateway: 0, source: 0, at, forMs },
 });
-
-/** A source whose pages of history pass through `change`. */
-const pages = (
-  change: (pages: AsyncIterable<HistoryPage>, range: Window) => AsyncIterable<HistoryPage>,
-): Partial<Seams> => ({
-  source: (source) => {
-    const { history } = source;
-    if (history === undefined) return source;
-    return withMembers(source, {
-      history: { read: (range: Window, signal: AbortSignal) => change(history.read(range, signal), range) },
-    });
-  },
+const remembers: Partial<EquipmentPlan> = { index: 'time', stamping: 'own', memory: 500 };
+const tellsLate: Partial<EquipmentPlan> = { ...remembers, late: { every: 3, byMs: 60_000 } };
+const cutOff = (at: number, forMs: number): Fault => ({
+  ...{ kind: 'link', gateway: 0, state: 'down', at, forMs },
 });
-
-/** A client whose messages pass through `change`. */
-const messages = (change: (message: WireMessage) => WireMessage): Partial<Seams> => ({
-  client: (client: EdgeClient) =>
-    withMembers(client, {
-      send: (message: WireMessage, output?: string) => client.send(change(message), output),
-    }),
-});
-
-const store = (members: (store: Store) => Partial<Store>): Partial<Seams> => ({
-  store: (given) => withMembers(given, members(given)),
-});
-
-/** Windows that rules read again when they begin. */
-const readAgain = (change: (batch: MiniBatch) => MiniBatch): Partial<Seams> => ({
-  opened: (spool) => {
-    const batches: RuleStore['batches'] = async (...asked) =>
-      (await spool.rules.batches(...asked)).map(change);
-    return withMembers(spool, { rules: withMembers(spool.rules, { batches }) });
-  },
-});
-
-const isOfRule = ({ properties }: WireMessage) => properties.batchId?.startsWith('rule:') ?? false;
-
-/** Every so many calls. */
-function every(n: number): () => boolean {
-  let calls = 0;
-  return () => ++calls % n === 0;
-}
 
 export const planted: Readonly<Record<string, Planted>> = {
   'break-leaves-no-hole': {
@@ -150,6 +118,8 @@ export const planted: Readonly<Record<string, Planted>> = {
         yield page;
       }
     }),
+    needs: [unplugged(60_000, 60_000)],
+    needsEquipment: remembers,
     foundAs: ['false-coverage'],
   },
   'void-too-early': {
@@ -173,6 +143,8 @@ export const planted: Readonly<Record<string, Planted>> = {
         yield GonePage.of({ start: end, end: range.end }, { reason: 'no-history', said: 'no answer' });
       }
     }),
+    needs: [unplugged(60_000, 8000), unplugged(85_000, 60_000)],
+    needsEquipment: remembers,
     foundAs: ['false-void'],
   },
   'end-inclusive': {
@@ -185,10 +157,100 @@ export const planted: Readonly<Record<string, Planted>> = {
   },
   'late-window-claims': {
     seams: messages((message) => {
-      const { isLate, lateNumber, ...properties } = message.properties;
-      return isLate === undefined || properties.void !== undefined ? message : { ...message, properties };
+      const { isLate, lateNumber, startWindow, index, ...properties } = message.properties;
+      if (isLate === undefined || index === 'sequence' || properties.void !== undefined) return message;
+      // Not the positions of its readings alone, but all from the window on that they came too late for.
+      return { ...message, properties: { ...properties, startWindow: laterBy(startWindow, -5000) } };
     }),
-    foundAs: ['false-coverage', 'lost', 'false-void'],
+    needsEquipment: tellsLate,
+    foundAs: ['false-coverage'],
+  },
+  'window-advanced-before-its-write': {
+    seams: store((given) => ({
+      // Messages, whose key space is `r`, only after all that speaks of them.
+      async batch(ops, options) {
+        const isMessage = ({ type, key }: BatchOp) => type === 'put' && key[0] === 0x72;
+        const messages = ops.filter(isMessage);
+        if (messages.length === 0) return given.batch(ops, options);
+        await given.batch(
+          ops.filter((op) => !isMessage(op)),
+          { sync: true },
+        );
+        return given.batch(messages, { sync: false });
+      },
+    })),
+    needs: [60_000, 120_000, 180_000].map((at) => ({
+      ...({ kind: 'power-cuts', gateway: 0, at } as const),
+      operations: [61, 47, 53, 59],
+    })),
+    foundAs: ['broken-promise', 'lost', 'crashed', 'false-coverage'],
+  },
+  'request-recorded-after-sending': {
+    seams: { order: { sendsFirst: true } },
+    needs: [
+      unplugged(60_000, 8000),
+      unplugged(85_000, 120_000),
+      { kind: 'kill-detector', at: 69_000, detector: 0, statements: 5, forMs: 70_000 },
+    ],
+    needsEquipment: remembers,
+    foundAs: ['asked-twice'],
+  },
+  'offsets-before-the-ledger': {
+    seams: { order: { offsetsFirst: true } },
+    needs: [{ kind: 'kill-detector', at: 100_000, detector: 0, statements: 4, forMs: 60_000 }],
+    foundAs: ['asked-needlessly', 'lost', 'not-closed'],
+  },
+  'old-offsets-of-another-hub': {
+    seams: {
+      partitions: (hub) => withMembers(hub, { createdAt: 0 }),
+    },
+    foundAs: ['asked-needlessly', 'not-closed', 'behind', 'lost'],
+  },
+  'ttl-on-an-untrusted-clock': {
+    seams: {
+      spool: (options, clock) => ({
+        ...options,
+        clock,
+        clockTrusted: () => true,
+        storedSince: (storedAt: number) => storedAt,
+        boot: undefined as never,
+        retention: { ...options.retention, unsentMs: 3_600_000 },
+      }),
+    },
+    needs: [
+      cutOff(50_000, 150_000),
+      { kind: 'boot-1970', at: 70_000, gateway: 0, forMs: 2000, wrongMs: 60_000 },
+    ],
+    foundAs: ['false-void'],
+  },
+  'backfill-of-a-restamped-window': {
+    seams: messages((message) => {
+      const { requestId, index, startWindow, endWindow, schema } = message.properties;
+      if (requestId === undefined || index === 'sequence' || schema === undefined) return message;
+      const moved = reencoded(message, (readings) =>
+        readings.map((reading) => ({ ...reading, index: reading.index + 1500 })),
+      );
+      const window = { startWindow: laterBy(startWindow, 1500), endWindow: laterBy(endWindow, 1500) };
+      return { ...moved, properties: { ...moved.properties, ...window } };
+    }),
+    foundAs: ['invented', 'false-coverage'],
+  },
+  'history-read-while-it-is-recorded': {
+    seams: { source: (source) => Object.assign(source, { readsAhead: true }) },
+    needs: [unplugged(60_000, 8000)],
+    needsEquipment: tellsLate,
+    foundAs: ['false-coverage'],
+  },
+  'parts-of-two-encodings': {
+    seams: messages((message) => {
+      const { part } = message.properties;
+      // The other encoding had the first reading of this part in the part before.
+      return part === undefined || part.startsWith('1/')
+        ? message
+        : reencoded(message, (readings) => readings.slice(1));
+    }),
+    needsEquipment: { isFat: true, index: 'sequence', stamping: 'own', periodMs: 400 },
+    foundAs: ['false-coverage'],
   },
   'acknowledged-before-sync': {
     seams: store((given) => ({ batch: (ops, _options) => given.batch(ops, { sync: false }) })),
@@ -215,6 +277,8 @@ export const planted: Readonly<Record<string, Planted>> = {
         retention: { maxBytes: 30_000, archiveBytes: 0, unsentMs: 60_000, intervalMs: 5000 },
       }),
     },
+    needs: [cutOff(60_000, 150_000)],
+    needsEquipment: remembers,
     foundAs: ['false-void'],
   },
   'deleted-at-acknowledgement': {
@@ -253,21 +317,9 @@ export const planted: Readonly<Record<string, Planted>> = {
   },
   'verdict-left-out': {
     seams: messages((message) => {
-      const { schema, index } = message.properties;
+      const { schema } = message.properties;
       if (!isOfRule(message) || schema === undefined) return message;
-      const facts = {
-        schema,
-        contentEncoding: message.contentEncoding,
-        index: index === 'sequence' ? index : 'time',
-      } as const;
-      const kept = decodeBody(message.body, facts).filter(({ index: at }) => (at / 20_000) % 3 !== 0);
-      const { body, contentEncoding } = encodeBody(facts.index, kept, { schema: 'columns/1', gzip: false });
-      return {
-        ...message,
-        body,
-        contentEncoding,
-        properties: { ...message.properties, count: String(kept.length) },
-      };
+      return reencoded(message, (all) => all.filter(({ index: at }) => (at / 20_000) % 3 !== 0));
     }),
     foundAs: ['no-verdict'],
   },
@@ -318,37 +370,3 @@ export const planted: Readonly<Record<string, Planted>> = {
     foundAs: ['not-closed'],
   },
 };
-
-function whole(
-  window: Window,
-  readings: readonly Parameters<typeof CompletePage.of>[1][number][],
-): CompletePage {
-  const evidence = {
-    asked: window,
-    ended: 'no-more',
-    heldFrom: window.start,
-    recordedTo: window.end,
-  } as const;
-  return CompletePage.of(window, readings, evidence);
-}
-
-function laterBy(text: string | undefined, ms: number): string {
-  return new Date(Date.parse(text ?? '') + ms).toISOString();
-}
-
-/** The id of an action for a verdict that lies before its own. */
-function olderBy(messageId: string, ms: number): string {
-  const [rule, time, rest] = messageId.split(';');
-  return [rule, Number(time) - ms, rest].join(';');
-}
-
-/** `target` with some members of another. */
-function withMembers<T extends object>(target: T, members: object): T {
-  return new Proxy(target, {
-    get(of, name) {
-      if (name in members) return Reflect.get(members, name);
-      const member = Reflect.get(of, name);
-      return typeof member === 'function' ? member.bind(of) : member;
-    },
-  });
-}

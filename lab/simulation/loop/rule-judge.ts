@@ -8,6 +8,11 @@ import type { Equipment } from './equipment.ts';
 
 export const simulatedRule = { windowMs: 20_000, validForMs: 30_000, output: 'act' } as const;
 
+/** Rules are over what stamps its own samples and tells them at once: of that it is known what was to be seen when. */
+export function hasRule({ plan }: Equipment): boolean {
+  return plan.stamping === 'own' && plan.index === 'time' && plan.late === undefined;
+}
+
 /** The rule over one source, as a configuration has it. */
 export function ruleOver(source: string): Record<string, unknown> {
   const { windowMs, validForMs, output } = simulatedRule;
@@ -92,11 +97,12 @@ export class RuleJudge {
   }
 
   /**
-   * All is healed. `covered`: of the rule's stream, by the ledger. `voids`: of it, where what was promised may be declared lost.
+   * All is healed. `covered`: of the rule's stream, by the ledger. `voids` and `sourceVoids`: of it and of its source's, where what
+   * was promised may be declared lost.
    * `delivered`: numbers of samples. `from`: where the ledger says that the source's stream begins.
    */
   close(
-    { covered, voids }: { readonly covered: readonly Window[]; readonly voids: readonly Window[] },
+    { covered, voids, sourceVoids }: Readonly<Record<'covered' | 'voids' | 'sourceVoids', readonly Window[]>>,
     delivered: ReadonlySet<number>,
     from: number,
   ): void {
@@ -105,7 +111,8 @@ export class RuleJudge {
     for (const [time, { isGood }] of this.#verdicts) {
       const shown = this.#equipment.shown(windowOf(time));
       const due = shown.filter(({ number, index }) => number < newest && index >= from);
-      const lost = due.filter(({ number }) => !delivered.has(number));
+      const isTold = (at: number) => sourceVoids.some(({ start, end }) => start <= at && at < end);
+      const lost = due.filter(({ number, index }) => !delivered.has(number) && !isTold(index));
       if (isGood && lost.length > 0)
         this.#find('unfounded', `the verdict of ${time} rests on sample ${lost[0]!.number}, which was lost`);
     }

@@ -3,7 +3,9 @@ import type { EdgeHub } from './edge-hub.ts';
 import type { Equipment } from './equipment.ts';
 import type { Fault } from './faults.ts';
 import type { Gateway } from './gateway.ts';
+import type { Hub } from './hub.ts';
 import type { Link } from './link.ts';
+import type { State } from './meetings.ts';
 import type { WorldTime } from './world-time.ts';
 
 export interface Site {
@@ -11,6 +13,8 @@ export interface Site {
   readonly link: Link;
   readonly edgeHub: EdgeHub | undefined;
   readonly isTight: boolean;
+  /** Elapsed time of the last trouble. */
+  troubledAt: number;
   readonly equipment: readonly Equipment[];
 }
 
@@ -36,6 +40,24 @@ export function befallMachine(fault: Fault, site: Site, time: WorldTime): void {
     }
     case 'forget':
       site.equipment[fault.source]!.forget();
+      return;
+    case 'equipment-restart': {
+      const equipment = site.equipment[fault.source]!;
+      equipment.isOff = true;
+      later(fault.forMs, () => {
+        equipment.isOff = false;
+        equipment.forget();
+      });
+      return;
+    }
+    case 'equipment-clock': {
+      const equipment = site.equipment[fault.source]!;
+      equipment.setClock(fault.stepMs);
+      later(fault.forMs, () => equipment.setClock(0));
+      return;
+    }
+    case 'slow-disk':
+      site.gateway.slowDisk(fault.opMs, fault.forMs);
       return;
     case 'disk-full':
       site.gateway.refuse(fault.operations, 'ENOSPC', fault.count);
@@ -63,4 +85,52 @@ export function expireAtTheEdge(edgeHub: EdgeHub, forMs: number, time: WorldTime
       edgeHub.timeToLiveMs = Number.POSITIVE_INFINITY;
     });
   });
+}
+
+/** All that was broken is whole again; a clock that was set is put right by itself, soon after. */
+export function healSite({ gateway, link, edgeHub, equipment }: Site, hub: Hub): void {
+  edgeHub?.upstream.set('up');
+  link.set('up');
+  link.latencyMs = 20;
+  gateway.planPowerCuts([]);
+  gateway.slowDisk(0, 0);
+  hub.device(gateway.deviceId).trouble = undefined;
+  for (const each of equipment) {
+    each.isReachable = true;
+    each.isOff = false;
+    each.setClock(0);
+  }
+  gateway.start();
+}
+
+/** What keeps live data of a site from coming. */
+export function troublesOf({ gateway, link, edgeHub, equipment }: Site, hub: Hub): readonly string[] {
+  const troubles = {
+    process: !gateway.isRunning || !gateway.isPowered || gateway.upMs < 60_000,
+    link: link.state !== 'up' || link.latencyMs > 20,
+    edgeHub: edgeHub !== undefined && (edgeHub.held > 20 || edgeHub.upstream.state !== 'up'),
+    client: hub.device(gateway.deviceId).trouble !== undefined,
+    equipment: equipment.some((each) => !each.answers || Object.keys(each.habit).length > 0),
+    clock: gateway.wall.offsetMs !== 0,
+    hub: hub.loses > 0 || hub.delays.count > 0,
+  };
+  return Object.entries(troubles).flatMap(([name, holds]) => (holds ? [name] : []));
+}
+
+/** A process counts as starting for so long. */
+const startingMs = 10_000;
+
+/** In which states any of them is. */
+export function statesOf(sites: readonly Site[]): readonly State[] {
+  const some = (of: (site: Site) => boolean) => sites.some(of);
+  const holding: readonly (readonly [State, boolean])[] = [
+    ['down', some(({ gateway }) => !gateway.isRunning)],
+    ['starting', some(({ gateway }) => gateway.isRunning && gateway.upMs < startingMs)],
+    ['cut off', some(({ link }) => link.state !== 'up')],
+    ['edgeHub holds', some(({ edgeHub }) => (edgeHub?.held ?? 0) > 0)],
+    ['equipment away', some(({ equipment }) => equipment.some(({ answers }) => !answers))],
+    ['clock wrong', some(({ gateway }) => gateway.wall.offsetMs !== 0)],
+    ['tight', some(({ isTight }) => isTight)],
+  ];
+  return holding.flatMap(([state, holds]) => (holds ? [state] : []));
 }

@@ -3,19 +3,23 @@
 import type { Database } from '../../../cloud-lite/database/database.ts';
 import { type Log, silentLog } from '../../../kernel/log.ts';
 import { type Random, randomInt, seededRandom } from '../../../kernel/random.ts';
+import { befallModule, type ModuleParts } from './befall-module.ts';
 import { Detectors } from './detectors.ts';
 import { Equipment, type EquipmentPlan } from './equipment.ts';
-import { drawFaults, type Fault, type WorldShape } from './faults.ts';
-import { changeOf, desiredOf, Gateway } from './gateway.ts';
+import { drawEquipment, withLateness } from './equipment-plan.ts';
+import { drawFaults, drawRare, type Fault, type WorldShape } from './faults.ts';
+import { Gateway } from './gateway.ts';
 import { Hub } from './hub.ts';
-import { type Finding, Judge, type StreamAccount } from './judge.ts';
+import { Judge } from './judge.ts';
 import type { Ledger } from './ledger.ts';
 import { Link } from './link.ts';
 import { type Meetings, meet, type State } from './meetings.ts';
 import { ModelDetector } from './model-detector.ts';
 import { noFault, type Seams } from './seams.ts';
-import { befallMachine, expireAtTheEdge, type Site } from './site.ts';
+import { befallMachine, expireAtTheEdge, healSite, type Site, statesOf, troublesOf } from './site.ts';
 import { Trace } from './trace.ts';
+import { changeOf, desiredOf } from './twin.ts';
+import type { Finding, StreamAccount } from './verdicts.ts';
 import { type WallClock, WorldTime } from './world-time.ts';
 
 export interface RunOptions {
@@ -24,6 +28,12 @@ export interface RunOptions {
   readonly database?: Database | undefined;
   /** Instead of those of the seed. */
   readonly faults?: readonly Fault[];
+  /** Beside those. */
+  readonly also?: readonly Fault[] | undefined;
+  /** As worlds were before there were late readings, sealed spools, parts and large sites: for seeds of that time. */
+  readonly isPlain?: boolean;
+  /** What all equipment is, whatever the seed says. */
+  readonly equipment?: Partial<EquipmentPlan> | undefined;
   readonly seams?: Seams;
   /** Lines of the trace that are kept. */
   readonly keep?: number;
@@ -50,10 +60,9 @@ export interface RunResult {
 
 /** Once nothing is broken any more, the ledger is closed within this. */
 export const closeLimitMs = 2_400_000;
-/** How far live data may be behind then. */
+/** How far live data may be behind, then and once nothing has troubled a gateway for so long. */
 const behindLimitMs = 120_000;
-/** A process counts as starting for so long. */
-const startingMs = 10_000;
+const calmMs = 180_000;
 const startWall = Date.UTC(2026, 10, 21);
 
 export function runWorld(options: RunOptions): Promise<RunResult> {
@@ -63,6 +72,9 @@ export function runWorld(options: RunOptions): Promise<RunResult> {
 class World {
   readonly #options: RunOptions;
   readonly #random: Random;
+  readonly #parts: ModuleParts;
+  /** For what was added later: what is drawn of `#random` stays what it was. */
+  readonly #more: Random;
   readonly #time = new WorldTime(startWall);
   readonly #trace: Trace;
   readonly #hub: Hub;
@@ -73,7 +85,8 @@ class World {
   readonly #detectorClocks: ReadonlyMap<string, WallClock>;
   readonly #shape: WorldShape;
   readonly #faults: readonly Fault[];
-  #clocksWereSet = false;
+  /** Devices whose wall clock was wrong. */
+  readonly #clocksWereSet = new Set<string>();
   #crashes = 0;
   readonly #meetings: Record<string, number> = {};
   /** Until when, by elapsed time, a detector is down. */
@@ -84,11 +97,16 @@ class World {
     const { seed, database, seams = noFault, keep = 0 } = options;
     this.#options = options;
     this.#random = seededRandom(seed);
+    this.#more = seededRandom(seed * 17 + 3);
     this.#trace = new Trace(this.#time, keep);
     this.#hub = new Hub(this.#time, this.#trace);
+    const crashed = () => {
+      this.#crashes += 1;
+    };
+    this.#parts = { time: this.#time, hub: this.#hub, crashed };
     // In one world of two the first messages of all are lost: streams then begin before what the cloud has of them.
     this.#hub.loses = seed % 2 === 0 ? 1 + (seed % 7) : 0;
-    this.#judge = new Judge(this.#time, () => this.#clocksWereSet);
+    this.#judge = new Judge(this.#time, this.#hub, (deviceId) => this.#clocksWereSet.has(deviceId));
     this.#shape = this.#drawShape();
     for (const [n, sources] of this.#shape.gateways.entries())
       this.#sites.push(this.#makeSite(n, sources, seams));
@@ -97,9 +115,10 @@ class World {
     this.#detectorClocks = new Map(
       this.#shape.detectorClocks.map((offsetMs, n) => [`detector-${n}`, { offsetMs }]),
     );
-    const drawn = drawFaults(this.#random, this.#shape);
-    this.#faults = options.faults ?? drawn;
+    const drawn = [...drawFaults(this.#random, this.#shape), ...drawRare(this.#more, this.#shape)];
+    this.#faults = [...(options.faults ?? drawn), ...(options.also ?? [])].sort((a, b) => a.at - b.at);
     this.#hub.onEvent = (event) => this.#judge.hear(event);
+    this.#hub.onCall = (...call) => this.#judge.hearCall(...call, this.#detectorsUpMs());
     this.#hub.onAction = (deviceId, message) => this.#judge.act(deviceId, message);
   }
 
@@ -129,9 +148,12 @@ class World {
   }
 
   #drawShape(): WorldShape {
-    const random = this.#random;
+    const [random, more] = [this.#random, this.#more];
+    const few = Array.from({ length: 1 + randomInt(random, 2) }, () => 1 + randomInt(random, 3));
+    const isLarge = !this.#options.isPlain && more.next() < 0.02;
+    const many = Array.from({ length: 3 + randomInt(more, 3) }, () => 1 + randomInt(more, 10));
     return {
-      gateways: Array.from({ length: 1 + randomInt(random, 2) }, () => 1 + randomInt(random, 3)),
+      gateways: isLarge ? many : few,
       // The second one's clock is wrong by up to a minute.
       detectorClocks: random.next() < 0.5 ? [0] : [0, randomInt(random, 120_000) - 60_000],
       durationMs: 300_000 + randomInt(random, 900_000),
@@ -139,10 +161,12 @@ class World {
   }
 
   #makeSite(n: number, sources: number, seams: Seams): Site {
+    const { isPlain = false } = this.#options;
     const random = this.#random;
     const deviceId = `gateway-${n}`;
     const equipment = Array.from({ length: sources }, (_, at) => {
-      const plan = drawEquipment(random, `source-${at}`);
+      const drawn = drawEquipment(random, `source-${at}`);
+      const plan = { ...(isPlain ? drawn : withLateness(drawn, this.#more)), ...this.#options.equipment };
       return new Equipment(plan, this.#time, seededRandom(randomInt(random, 2 ** 31)));
     });
     const link = new Link(this.#time);
@@ -150,16 +174,21 @@ class World {
     const edgeHub = this.#hub.register(deviceId, link, desiredOf(equipment), upstream);
     // What has no room on the disk is removed, sent or not.
     const spoolBytes = random.next() < 0.25 ? 60_000 + randomInt(random, 400_000) : undefined;
-    for (const each of equipment) this.#judge.follow(deviceId, each, spoolBytes !== undefined);
+    const more = this.#more;
+    const isSealed = !isPlain && more.next() < 0.25;
+    const unsentMs = !isPlain && more.next() < 0.15 ? 60_000 + randomInt(more, 600_000) : undefined;
+    const messageBytes = !isPlain && more.next() < 0.2 ? 4096 : undefined;
     const gateway = new Gateway({
-      ...{ deviceId, equipment, link, seams, spoolBytes },
+      ...{ deviceId, equipment, link, seams, spoolBytes, unsentMs, messageBytes, isSealed },
       hub: this.#hub,
       time: this.#time,
       trace: this.#trace,
       seed: randomInt(random, 2 ** 31),
       log: this.#options.log ?? silentLog,
     });
-    return { gateway, link, edgeHub, isTight: spoolBytes !== undefined, equipment };
+    const isTight = spoolBytes !== undefined || unsentMs !== undefined;
+    for (const each of equipment) this.#judge.follow(gateway, each, isTight);
+    return { gateway, link, edgeHub, isTight, equipment, troubledAt: 0 };
   }
 
   /** A disk that lost its power takes the machine with it: it starts again after a while. */
@@ -178,53 +207,36 @@ class World {
         await gateway.cutPower();
         this.#time.setTimer(5000, () => gateway.start());
       }
+      for (const site of this.#sites) this.#look(site);
     }
+  }
+
+  /** While it runs: nothing grows without bound, and where nothing is wrong live data comes. */
+  #look(site: Site): void {
+    const { gateway } = site;
+    this.#judge.weigh(gateway);
+    const isWell = troublesOf(site, this.#hub).length === 0 && !this.#clocksWereSet.has(gateway.deviceId);
+    if (!isWell) site.troubledAt = this.#time.elapsed;
+    if (this.#time.elapsed - site.troubledAt > calmMs)
+      this.#judge.lookForLive(gateway.deviceId, behindLimitMs);
+  }
+
+  #detectorsUpMs(): number {
+    return this.#time.elapsed - this.#detectorDownTo;
   }
 
   async #befall(fault: Fault): Promise<void> {
     this.#trace.note('fault', JSON.stringify(fault));
     meet(this.#meetings, fault, this.#statesOf(fault));
     const site = 'gateway' in fault ? this.#sites[fault.gateway] : undefined;
-    await this.#befallModule(fault, site);
-    this.#clocksWereSet ||= fault.kind === 'clock';
+    if (site !== undefined) await befallModule(fault, site, this.#parts);
+    if (site !== undefined) {
+      site.troubledAt = this.#time.elapsed + ('forMs' in fault ? fault.forMs : 60_000);
+      if (fault.kind === 'clock' || fault.kind === 'boot-1970')
+        this.#clocksWereSet.add(site.gateway.deviceId);
+    }
     if (site !== undefined) befallMachine(fault, site, this.#time);
     this.#befallCloud(fault, site);
-  }
-
-  /** Of the process, its power and its link. */
-  async #befallModule(fault: Fault, site: Site | undefined): Promise<void> {
-    const later = (ms: number, work: () => void) => this.#time.setTimer(ms, work);
-    switch (fault.kind) {
-      case 'kill':
-        if (!site?.gateway.isRunning) return;
-        this.#crashes += 1;
-        await site.gateway.kill();
-        later(fault.forMs, () => site.gateway.start());
-        return;
-      case 'stop':
-        await site?.gateway.stop();
-        later(fault.forMs, () => site?.gateway.start());
-        return;
-      case 'power-cut':
-        site?.gateway.planPowerCut(fault.operations);
-        return;
-      case 'link':
-        site?.link.set(fault.state);
-        later(fault.forMs, () => site?.link.set('up'));
-        return;
-      case 'flap':
-        for (let n = 0; n < fault.times; n++) {
-          later(n * 4000, () => site?.link.set('down'));
-          later(n * 4000 + 2000, () => site?.link.set('up'));
-        }
-        return;
-      case 'slow-link':
-        site!.link.latencyMs = fault.latencyMs;
-        later(fault.forMs, () => {
-          site!.link.latencyMs = 20;
-        });
-        return;
-    }
   }
 
   /** Of edgeHub, the hub and its detectors. */
@@ -242,6 +254,9 @@ class World {
         return;
       case 'lose-answers':
         this.#hub.losesAnswers += fault.count;
+        return;
+      case 'delay':
+        this.#hub.delays = { count: fault.count, byMs: fault.byMs };
         return;
       case 'upstream':
         site?.edgeHub?.upstream.set('down');
@@ -282,15 +297,9 @@ class World {
 
   #heal(): void {
     this.#trace.note('fault', 'all is healed');
-    Object.assign(this.#hub, { loses: 0, repeats: 0, losesCalls: 0, losesAnswers: 0 });
-    for (const { gateway, link, edgeHub, equipment } of this.#sites) {
-      edgeHub?.upstream.set('up');
-      link.set('up');
-      link.latencyMs = 20;
-      gateway.wall.offsetMs = 0;
-      for (const each of equipment) each.isReachable = true;
-      gateway.start();
-    }
+    const none = { count: 0, byMs: 0 };
+    Object.assign(this.#hub, { loses: 0, repeats: 0, losesCalls: 0, losesAnswers: 0, delays: none });
+    for (const site of this.#sites) healSite(site, this.#hub);
     this.#startDetectors();
   }
 
@@ -305,19 +314,11 @@ class World {
   /** Of the gateway that is befallen; of all where it is none in particular. */
   #statesOf(fault: Fault): readonly State[] {
     const sites = 'gateway' in fault ? [this.#sites[fault.gateway]!] : this.#sites;
-    const some = (of: (site: Site) => boolean) => sites.some(of);
-    const holding: readonly (readonly [State, boolean])[] = [
-      ['down', some(({ gateway }) => !gateway.isRunning)],
-      ['starting', some(({ gateway }) => gateway.isRunning && gateway.upMs < startingMs)],
-      ['cut off', some(({ link }) => link.state !== 'up')],
-      ['edgeHub holds', some(({ edgeHub }) => (edgeHub?.held ?? 0) > 0)],
-      ['equipment away', some(({ equipment }) => equipment.some(({ isReachable }) => !isReachable))],
-      ['clock wrong', some(({ gateway }) => gateway.wall.offsetMs !== 0)],
-      ['tight', some(({ isTight }) => isTight)],
-      ['repairing', this.#isRepairing],
-      ['detector down', this.#detectorDownTo > this.#time.elapsed],
+    return [
+      ...statesOf(sites),
+      ...(this.#isRepairing ? (['repairing'] as const) : []),
+      ...(this.#detectorDownTo > this.#time.elapsed ? (['detector down'] as const) : []),
     ];
-    return holding.filter(([, holds]) => holds).map(([state]) => state);
   }
 
   /** Waits until the ledger is closed, and judges it. */
@@ -355,18 +356,8 @@ class World {
       const end = account.covered.at(-1)?.end ?? 0;
       const { index, periodMs } = equipment.plan;
       const behindMs = index === 'time' ? this.#time.wall - end : (equipment.samples.length - end) * periodMs;
-      if (behindMs > behindLimitMs && !this.#clocksWereSet)
+      if (behindMs > behindLimitMs && !this.#clocksWereSet.has(name.split('/')[0]!))
         this.#judge.find('behind', name, `${Math.round(behindMs / 1000)} s`);
     }
   }
-}
-
-function drawEquipment(random: Random, name: string): EquipmentPlan {
-  const kind = randomInt(random, 5);
-  const periodMs = 400 + randomInt(random, 3000);
-  const memory = 30 + randomInt(random, 1500);
-  if (kind === 0) return { name, index: 'time', stamping: 'gateway', periodMs, memory: 0 };
-  if (kind === 1) return { name, index: 'time', stamping: 'own', periodMs, memory: 0 };
-  if (kind === 2) return { name, index: 'sequence', stamping: 'own', periodMs, memory: 0 };
-  return { name, index: kind === 3 ? 'time' : 'sequence', stamping: 'own', periodMs, memory };
 }

@@ -1,0 +1,35 @@
+// The configuration of a gateway as its twin holds it, and the changes that are made to it.
+import type { Equipment } from './equipment.ts';
+import { hasRule, ruleOver } from './rule-judge.ts';
+
+/** One of the changes that may be made to the twin while the module runs. */
+export function changeOf(choice: number): Record<string, unknown> {
+  const changes = [
+    { uplink: { body: 'readings/1', gzip: true } },
+    { uplink: { body: 'columns/1', gzip: false } },
+    { windows: { ageMs: 1000 + choice } },
+    { windows: { ageMs: 20_000 + choice, quietMs: 30_000 } },
+    { uplink: { caps: { messagesPerSecond: 2 } } },
+    { uplink: { caps: null, inFlight: { messages: 1 + (choice % 8) } } },
+    // Refused: what runs goes on.
+    { windows: { ageMs: -1 } },
+  ];
+  return changes[choice % changes.length]!;
+}
+
+/** The configuration of a gateway as its twin holds it. */
+export function desiredOf(equipment: readonly Equipment[]): Record<string, unknown> {
+  return {
+    sources: equipment.map(({ plan }) => ({
+      name: plan.name,
+      // Any type will do: what reads it is the simulation's.
+      type: 'modbus-tcp',
+      host: 'simulated',
+      tags: [{ name: 'value', address: 0, type: 'int16' }],
+    })),
+    rules: equipment.filter(hasRule).map(({ plan }) => ruleOver(plan.name)),
+    uplink: { body: 'columns/1', gzip: false, sendTimeoutMs: 10_000 },
+    clock: { confirmMs: 0 },
+    faultInjection: true,
+  };
+}
