@@ -14,7 +14,7 @@ export interface EquipmentPlan {
   /** Samples that it remembers; 0: nothing. */
   readonly memory: number;
   /** It tells each so many-th sample only so much later, and records it only then; those after it come before. */
-  readonly late?: { readonly every: number; readonly byMs: number };
+  readonly late?: { readonly every: number; readonly byMs: number } | undefined;
   /** Each sample comes with a long text, so that a window may take several messages. */
   readonly isFat?: boolean;
 }
@@ -148,7 +148,8 @@ export class Equipment {
 
   /** What it remembers of `window`, in order. */
   held({ start, end }: Window): readonly Sample[] {
-    return this.shown({ start, end }).filter(({ number }) => number >= this.#heldFrom);
+    const isTold = ({ index, lateMs }: Sample) => lateMs === 0 || !this.#untold.includes(index);
+    return this.shown({ start, end }).filter((sample) => sample.number >= this.#heldFrom && isTold(sample));
   }
 
   /** All that it ever had in `window`. */

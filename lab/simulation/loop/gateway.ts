@@ -1,4 +1,7 @@
 // A gateway: a machine with a disk and a wall clock, on which one process of the module after the other lives.
+// What the module loads when it needs it is loaded by then: meanwhile the world's time would go on, by as much as the machine is slow.
+import '../../../runtime/rules/check-queries.ts';
+import '../../../runtime/rules/compile-rule.ts';
 import type { Boot } from '../../../kernel/boot.ts';
 import { sleep } from '../../../kernel/clock.ts';
 import { type Log, silentLog } from '../../../kernel/log.ts';

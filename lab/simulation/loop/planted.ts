@@ -249,7 +249,7 @@ export const planted: Readonly<Record<string, Planted>> = {
         ? message
         : reencoded(message, (readings) => readings.slice(1));
     }),
-    needsEquipment: { isFat: true, index: 'sequence', stamping: 'own', periodMs: 400 },
+    needsEquipment: { isFat: true, index: 'sequence', stamping: 'own', periodMs: 400, late: undefined },
     foundAs: ['false-coverage'],
   },
   'acknowledged-before-sync': {
