@@ -244,10 +244,10 @@ export const planted: Readonly<Record<string, Planted>> = {
   'parts-of-two-encodings': {
     seams: messages((message) => {
       const { part } = message.properties;
-      // The other encoding had the first reading of this part in the part before.
+      // The other encoding had the first sample of this part, its text and its value, in the part before.
       return part === undefined || part.startsWith('1/')
         ? message
-        : reencoded(message, (readings) => readings.slice(1));
+        : reencoded(message, (readings) => readings.slice(2));
     }),
     needsEquipment: { isFat: true, index: 'sequence', stamping: 'own', periodMs: 400, late: undefined },
     foundAs: ['false-coverage'],
