@@ -38,14 +38,20 @@ export async function moduleProgram(options: ModuleOptions): Promise<Program> {
       HOLDFAST_CONNECTION_STRING: await hub.register(`site-${sites++}`),
       HOLDFAST_LOG_LEVEL: 'error',
     },
-    readings: async (started) =>
-      (await statusOf(started)).sources.reduce((sum, { readings }) => sum + readings, 0),
+    readings: readingsOf,
   };
 }
 
 interface Status {
   readonly sources: readonly { readonly readings: number }[];
   readonly spool: { readonly commits?: number };
+}
+
+/** Of all sources: the status lists some of them. */
+async function readingsOf({ said }: Started): Promise<number> {
+  const text = await (await fetch(`http://127.0.0.1:${said()?.statusPort}/metrics`)).text();
+  const counts = text.matchAll(/^holdfast_source_readings_total\{[^}]*\} (\S+)$/gm);
+  return [...counts].reduce((sum, [, count]) => sum + Number(count), 0);
 }
 
 async function statusOf({ said }: Started): Promise<Status> {
