@@ -43,6 +43,8 @@ interface Unit {
   silences: number;
   /** The unit has answered since its last unanswered request. */
   isAlive: boolean;
+  /** When it answered last, monotonic ms. */
+  aliveAt: number;
   /** The loopback's number: unchanged until another request was sent, or it was answered. */
   nonce: number;
   /** Typical time to an answer. */
@@ -269,6 +271,10 @@ export class LineUnits {
     return this.#unit(unit).isAlive;
   }
 
+  aliveAt(unit: number): number {
+    return this.#unit(unit).aliveAt;
+  }
+
   /** Frames of `unit` that nobody here had asked for. */
   strays(unit: number): number {
     return this.#unit(unit).exchanges.strays;
@@ -306,6 +312,7 @@ export class LineUnits {
 
   #onAlive(unit: Unit, request: Buffer): void {
     unit.isAlive = true;
+    unit.aliveAt = this.#options.clock.monotonic();
     if (!modbusMatch.isUnmistakable(request)) return;
     unit.nonce = this.#nextNonce();
     unit.hasLoopback = true;
@@ -370,6 +377,7 @@ export class LineUnits {
       doubts: exchanges.doubts,
       proof: 0,
       isAlive: false,
+      aliveAt: Number.NEGATIVE_INFINITY,
       hasLoopback: false,
       silences: 0,
       nonce,

@@ -27,7 +27,7 @@ export interface Link {
   readonly units: LineUnits;
   readonly time: LineTime;
   /** While its unit does not answer, none of its requests waits longer than until then, monotonic ms. */
-  lookUntil: number | undefined;
+  look: { readonly from: number; readonly until: number } | undefined;
   /** Requests so far may have been lost: repeat them before giving up. */
   readonly isDeaf: boolean;
   /** Gives the share back. Idempotent. What the source has under way rejects if it was the last. */
@@ -98,7 +98,7 @@ class SharedLinks implements ModbusLinks {
         client,
         turns: entry.turns,
         time: entry.time,
-        lookUntil: undefined,
+        look: undefined,
         units,
         get isDeaf() {
           return connection.isDeaf;
@@ -112,9 +112,10 @@ class SharedLinks implements ModbusLinks {
     }
   }
 
-  #limitMs({ timeoutMs }: ModbusSourceConfig, { lookUntil, units }: Link, unit: number): number {
-    if (lookUntil === undefined || units.isAlive(unit)) return timeoutMs;
-    return Math.min(timeoutMs, Math.max(minLookMs, lookUntil - this.#clock.monotonic()));
+  #limitMs({ timeoutMs }: ModbusSourceConfig, { look, units }: Link, unit: number): number {
+    // Once it has answered it is there: what it does not answer after that is waited for, or it would be called silent.
+    if (look === undefined || units.isAlive(unit) || units.aliveAt(unit) >= look.from) return timeoutMs;
+    return Math.min(timeoutMs, Math.max(minLookMs, look.until - this.#clock.monotonic()));
   }
 
   #find(config: ModbusSourceConfig, learned: LearnedStore | undefined): Shared {

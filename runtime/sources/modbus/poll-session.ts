@@ -151,7 +151,7 @@ export class ModbusSession {
         return await work();
       } finally {
         time.polled(name, unit, clock.monotonic() - startedAt, units.isAlive(unit));
-        link.lookUntil = undefined;
+        link.look = undefined;
       }
     };
     const overdueAt = clock.monotonic() + maxLookWaitMs;
@@ -165,7 +165,8 @@ export class ModbusSession {
         timer?.cancel();
         const lookMs = time.lookMs(name, timeoutMs, isOverdue);
         if (lookMs === undefined) return Promise.resolve(undefined);
-        link.lookUntil = clock.monotonic() + lookMs;
+        const now = clock.monotonic();
+        link.look = { from: now, until: now + lookMs };
         return timed();
       };
       const either = AbortSignal.any([signal, patience.signal]);
