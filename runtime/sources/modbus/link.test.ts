@@ -99,6 +99,35 @@ describe('links', () => {
     expect(device.connections).toBe(1);
   });
 
+  it('wait for a unit that answered while it was looked for as long as ever, and not only as long as that look', async () => {
+    const { clock, links, silent, signal } = setUp();
+    const link = await links.acquire(lineConfig(1), signal);
+    const tookMs = async () => {
+      const begun = clock.monotonic();
+      let ended = Number.NaN;
+      const asked = link.client.readRegisters(1, 'holding', 0, 1).then(
+        () => {},
+        () => {},
+      );
+      void asked.then(() => {
+        ended = clock.monotonic();
+      });
+      for (let ms = 0; ms < 2000 && Number.isNaN(ended); ms++) await clock.advance(1);
+      return ended - begun;
+    };
+    link.look = { from: clock.monotonic(), until: clock.monotonic() };
+    silent.add(1);
+    expect(await tookMs()).toBeLessThan(50);
+    await clock.advance(1000);
+    silent.clear();
+    link.look = { from: clock.monotonic(), until: clock.monotonic() };
+    await tookMs();
+    silent.add(1);
+    await tookMs();
+    // It is not alive any more, and yet it was there.
+    expect(await tookMs()).toBeGreaterThanOrEqual(50);
+  });
+
   it('are given up by one without disturbing another that waits for the same connection', async () => {
     let open: (() => void) | undefined;
     const clock = new VirtualClock();
