@@ -80,7 +80,7 @@ export const stateMetrics = {
   },
   holdfast_spool_continuity_lost: {
     type: 'gauge',
-    help: '1 where the data folder is not the one that was left.',
+    help: '1 where the data folder is not the one that was left, though it is whole.',
   },
   holdfast_spool_withheld_messages: { type: 'gauge', help: 'Messages that wait until the hub was heard.' },
   holdfast_spool_key_problem: { type: 'gauge', help: '1 while the key of the encryption is missing.' },

@@ -2,6 +2,7 @@
 // shown. Pure.
 import type { Sample } from '../../kernel/prometheus.ts';
 import type { stateMetrics } from './metric-catalogue.ts';
+import { type FoundState, isDamaged, isReplaced } from './troubles.ts';
 
 /** Times are wall clock, epoch ms. */
 export interface MeasuredParts {
@@ -17,7 +18,7 @@ export interface MeasuredParts {
     readonly lastReadingAt?: number;
   }[];
   readonly failedSources: readonly unknown[];
-  readonly spool: {
+  readonly spool: FoundState & {
     readonly state: string;
     readonly lanes: Readonly<Record<string, { messages: number; bytes: number; oldestAt?: number }>>;
     readonly stored: { readonly bytes: number };
@@ -25,8 +26,6 @@ export interface MeasuredParts {
     readonly backpressure: boolean;
     readonly commits: number;
     readonly withheld?: number;
-    readonly repair?: unknown;
-    readonly continuity?: { readonly state: string };
     readonly streams: readonly {
       readonly batchId: string;
       readonly index: string;
@@ -109,8 +108,8 @@ function spoolSamples({ now, spool, fullInSeconds, hasKeyProblem }: MeasuredPart
     ...(fullInSeconds === undefined ? [] : [sample('holdfast_spool_full_in_seconds', fullInSeconds)]),
     sample('holdfast_spool_failing', flag(spool.state === 'failing')),
     sample('holdfast_spool_backpressure', flag(spool.backpressure)),
-    sample('holdfast_spool_repaired', flag(spool.repair !== undefined)),
-    sample('holdfast_spool_continuity_lost', flag(spool.continuity?.state === 'lost')),
+    sample('holdfast_spool_repaired', flag(isDamaged(spool))),
+    sample('holdfast_spool_continuity_lost', flag(isReplaced(spool))),
     sample('holdfast_spool_withheld_messages', spool.withheld ?? 0),
     sample('holdfast_spool_key_problem', flag(hasKeyProblem)),
     sample('holdfast_spool_commits_total', spool.commits),

@@ -74,6 +74,19 @@ describe('what is wrong, in words', () => {
       'poor',
       /not proven to be the latest state: a copy/,
     ],
+    [
+      spool({
+        repair: { reason: 'start 3 was seen', isRollback: true },
+        continuity: { state: 'lost', reason: 'start 3 was seen' },
+      }),
+      'poor',
+      /^the data folder is not proven to be the latest state: start 3 was seen$/,
+    ],
+    [
+      spool({ repair: { reason: 'a bad table' }, continuity: { state: 'lost', reason: 'a bad table' } }),
+      'poor',
+      /^stored data was damaged: a bad table$/,
+    ],
     [{ keyProblem: 'no such file' }, 'bad', /lacks a key: no such file/],
     [
       {

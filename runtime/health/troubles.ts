@@ -7,6 +7,12 @@ export interface Trouble {
   readonly text: string;
 }
 
+/** In what state the spool was found. */
+export interface FoundState {
+  readonly repair?: { readonly reason: string; readonly isRollback?: true };
+  readonly continuity?: { readonly state: string; readonly reason?: string };
+}
+
 /** Times are wall clock, epoch ms. */
 export interface TroubledParts {
   readonly now: number;
@@ -20,13 +26,11 @@ export interface TroubledParts {
     readonly complaint?: string;
   }[];
   readonly failedSources: readonly { readonly name: string; readonly reason: string }[];
-  readonly spool: {
+  readonly spool: FoundState & {
     readonly state: string;
     readonly problem?: string;
     readonly backpressure: boolean;
     readonly evicted: number;
-    readonly repair?: { readonly reason: string };
-    readonly continuity?: { readonly state: string; readonly reason?: string };
     readonly lanes: Readonly<Record<string, { messages: number; bytes: number }>>;
   };
   readonly fullInSeconds: number | undefined;
@@ -59,17 +63,24 @@ export function troublesOf(parts: TroubledParts): readonly Trouble[] {
   return all.toSorted((a, b) => a.grade.localeCompare(b.grade));
 }
 
+/** Found since the start. A folder that was put back is whole, and of an earlier state: it is told by itself. */
+export const isDamaged = ({ repair }: FoundState): boolean => repair !== undefined && !repair.isRollback;
+
+/** The data folder is not the one that was left. Where damage is why nobody knows, the damage is what is told. */
+export const isReplaced = ({ repair, continuity }: FoundState): boolean =>
+  continuity?.state === 'lost' && (repair?.isRollback || repair?.reason !== continuity.reason);
+
 function ofDisk({ spool, keyProblem }: TroubledParts): Trouble[] {
   const found: Trouble[] = [];
   if (spool.state === 'failing') found.push(bad(`the disk: ${spool.problem}`));
   if (spool.backpressure) found.push(bad('the spool is full: sources with a history of their own wait'));
   if (keyProblem !== undefined) found.push(bad(`the spool lacks a key: ${keyProblem}`));
   if (spool.evicted > 0) found.push(poor(`${spool.evicted} windows were removed before they could be sent`));
-  if (spool.repair !== undefined) found.push(poor(`stored data was damaged: ${spool.repair.reason}`));
-  if (spool.continuity?.state === 'lost')
+  if (isDamaged(spool)) found.push(poor(`stored data was damaged: ${spool.repair?.reason}`));
+  if (isReplaced(spool))
     found.push(
       poor(
-        `the data folder is not proven to be the latest state: ${spool.continuity.reason ?? 'no reason known'}`,
+        `the data folder is not proven to be the latest state: ${spool.continuity?.reason ?? 'no reason known'}`,
       ),
     );
   return found;

@@ -113,7 +113,7 @@ class DurableSpool implements Spool {
     this.#continuity = continuityTracker(this.#options);
     const verdict = await this.#continuity?.begin(core, streams, repair?.reason);
     if (verdict?.continuity === 'lost' && verdict.isDamage)
-      await this.#keepRepair({ reason: verdict.reason });
+      await this.#keepRepair({ reason: verdict.reason, isRollback: true });
   }
 
   /** While running: the store was replaced, so all that was known of its contents is read again. */

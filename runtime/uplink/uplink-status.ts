@@ -51,7 +51,7 @@ export function createUplinkStatus(options: UplinkStatusOptions): UplinkStatus {
 
   const say = (diagnosis: string) => {
     if (state.connected || diagnosis === state.diagnosis) return;
-    log.warn({ code: 'link-down', diagnosis }, 'uplink not connected');
+    log.warn({ code: 'link-down', reason: diagnosis }, 'uplink not connected');
     set({ ...state, diagnosis });
   };
 
@@ -89,7 +89,7 @@ export function createUplinkStatus(options: UplinkStatusOptions): UplinkStatus {
     lost(cause, target) {
       if (state.connected) {
         const diagnosis = explainFailure(cause);
-        log.info({ diagnosis, heldMs: clock.now() - state.since }, 'uplink lost');
+        log.info({ reason: diagnosis, heldMs: clock.now() - state.since }, 'uplink lost');
         metrics.count('holdfast_uplink_losses_total');
         set({ connected: false, since: clock.now(), diagnosis });
         // The next attempt usually succeeds; only a failed one is worth a look.

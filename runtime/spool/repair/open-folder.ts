@@ -80,6 +80,8 @@ export interface Repair {
   /** Where the damaged store went, if it had to be replaced. */
   readonly quarantine?: string;
   readonly salvaged?: SalvageReport;
+  /** All that is there is whole; it is of an earlier state. `continuity` says so, too. */
+  readonly isRollback?: true;
 }
 
 export interface OpenedFolder {
@@ -347,10 +349,7 @@ async function replaceStore(
 async function takeKeys(store: Store, codec: RecordCodec): Promise<string | undefined> {
   try {
     const missing = await missingKeys(store, codec);
-    if (missing.length === 0) {
-      await noteKey(store, codec);
-      return undefined;
-    }
+    if (missing.length === 0) return void (await noteKey(store, codec));
     await store.close();
     return `it holds records that are sealed with key ${missing.join(' and ')}, which was not given`;
   } catch (error) {
