@@ -26,6 +26,8 @@ export interface GatewayOptions {
 export interface Gateway {
   readonly logFile: string;
   status(): Promise<ModuleStatus>;
+  /** What the status page and `holdfast status` are made of. */
+  overview(): Promise<{ readonly troubles: readonly { readonly text: string }[] }>;
   footprint(): Footprint;
   /** The exit code, once it has ended by itself. */
   exited(): number | null | undefined;
@@ -47,6 +49,7 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
       ...process.env,
       ...options.environment,
       HOLDFAST_LOG_LEVEL: 'info',
+      HOLDFAST_LOG_FORMAT: 'json',
       HOLDFAST_STATUS_TOKEN: statusToken,
     },
     stdio: ['ignore', 'pipe', log, 'pipe'],
@@ -60,16 +63,17 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
     }),
   );
   const { statusPort } = await readyLine(child, logFile);
-  const url = `http://${addresses.gatewayField}:${statusPort}/status`;
+  const get = async <T>(path: string) =>
+    (
+      await fetch(`http://${addresses.gatewayField}:${statusPort}${path}`, {
+        headers: { authorization: `Bearer ${statusToken}` },
+        signal: AbortSignal.timeout(10_000),
+      })
+    ).json() as Promise<T>;
   return {
     logFile,
-    status: async () =>
-      (
-        await fetch(url, {
-          headers: { authorization: `Bearer ${statusToken}` },
-          signal: AbortSignal.timeout(10_000),
-        })
-      ).json() as Promise<ModuleStatus>,
+    status: () => get('/status'),
+    overview: () => get('/overview'),
     footprint: () => footprintOf(child.pid!),
     exited: () => exitCode,
     stop() {

@@ -12,6 +12,7 @@ import { type Gateway, startGateway } from './gateway.ts';
 import { type OutageName, type Outage as OutageSteps, outages } from './outages.ts';
 import { createPromises, judgeStream, type Verdict } from './promises.ts';
 import { addresses, hubName, type SiteNames } from './site.ts';
+import { followStory } from './story.ts';
 
 export interface Round {
   readonly outage: OutageName;
@@ -168,6 +169,7 @@ async function playRound(world: World, round: Round, options: RunOptions): Promi
   const { hub, copy, promises, gateway } = world;
   const scene = { site: options.site, hub };
   const outage: OutageSteps = outages[round.outage];
+  const story = followStory(gateway);
   const began = Date.now();
   await outage.begin(scene, round.durationMs);
   let passedAt = 0;
@@ -188,7 +190,7 @@ async function playRound(world: World, round: Round, options: RunOptions): Promi
   const live = until(isLive, limitMs);
   const drained = until(() => isLive() && promises.unkept(copy, over).length === 0, limitMs);
   const [liveAfterMs, drainedAfterMs] = await Promise.all([live, drained]);
-  const problems: string[] = [];
+  const problems: string[] = [...(await story.end())];
   if (!outage.isLeaky && passedAt > began + underWayMs) problems.push('the outage let messages through');
   if (liveAfterMs === undefined) problems.push(`no live data ${limitMs / 1000} s after the outage`);
   if (drainedAfterMs === undefined) problems.push(`not drained ${limitMs / 1000} s after the outage`);
