@@ -169,6 +169,18 @@ describe('a unit that is only polled', () => {
   const polled = (messages: readonly CloudMessage[], shown = truth) =>
     accountPolled({ stream: 'press', shown, copy: copyOf(messages) });
 
+  test('that answers several requests at once is accounted for once, unless it answered something else', () => {
+    const messages = [arrived(1003, 1194)];
+    const [first, ...rest] = truth;
+    const again = { at: truth[5]!.at + 1, values: { ...truth[5]!.values } };
+    const shown = [first!, ...rest.slice(0, 5), again, ...rest.slice(5)];
+    expect(counts(polled(messages, shown))).toEqual(clean);
+    const other = { at: again.at, values: { ...again.values, temperature: 99 } };
+    expect(counts(polled(messages, [first!, ...rest.slice(0, 5), other, ...rest.slice(5)]))).toMatchObject({
+      missing: 2,
+    });
+  });
+
   test('is accounted for when each answer came', () => {
     expect(counts(polled([arrived(1003, 1100), arrived(1100, 1194)]))).toEqual(clean);
   });

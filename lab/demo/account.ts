@@ -10,6 +10,7 @@
 //
 // A void is no excuse where the equipment still remembers: a stamped sample that the device's log still
 // held, declared void, counts as missing.
+import { isDeepStrictEqual } from 'node:util';
 import { covers, gaps, subtract, union } from '../../wire/coverage.ts';
 import type { Value } from '../../wire/reading.ts';
 import type { Window } from '../../wire/window.ts';
@@ -116,6 +117,9 @@ export interface PolledInput {
   readonly earlierMs?: number;
 }
 
+/** Answers to several requests that leave the plant together. */
+const atOnceMs = 5;
+
 /** The account of a unit that is only polled: readings carry the time at which the answer came. */
 export function accountPolled(input: PolledInput): StreamAccount {
   const { stream, shown, copy } = input;
@@ -127,8 +131,15 @@ export function accountPolled(input: PolledInput): StreamAccount {
   const missing = createMissingRanges();
   const pairs = matchAnswers(shown, copy, input.laterMs ?? 5000, input.earlierMs ?? 5);
 
+  // A unit that hung answers at once what it was asked meanwhile; the module takes the answer to its last request alone.
+  const isSaidAgain = (answer: TrueSample) =>
+    [...pairs.byAnswer.keys()].some(
+      ({ at, values }) => Math.abs(at - answer.at) <= atOnceMs && isDeepStrictEqual(values, answer.values),
+    );
+
   for (const answer of shown) {
     const tags = pairs.byAnswer.get(answer);
+    if (!tags && isSaidAgain(answer)) continue;
     if (!tags && (answer.at < first || answer.at >= end)) continue;
     for (const [tag, value] of Object.entries(answer.values)) {
       tally.produced += 1;
