@@ -1,4 +1,4 @@
-// docs/METRICS.md, made from the catalogues: `node test/support/metrics-doc.ts > docs/METRICS.md`.
+// docs/METRICS.md, made from the catalogues: `npm run metrics --silent > docs/METRICS.md`.
 import { pathToFileURL } from 'node:url';
 import { metricCatalogue as detector } from '../../cloud-lite/health/metric-catalogue.ts';
 import { type MetricCatalogue, ownMetrics } from '../../kernel/prometheus.ts';
