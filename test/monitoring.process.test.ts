@@ -1,27 +1,21 @@
-// A real Prometheus reads module and detector: every rule is quiet while all is well, and the right one speaks in each trouble.
-import { type ChildProcess, execFileSync, spawn } from 'node:child_process';
-import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+// A real Prometheus reads module and detector, with all that they say. What makes each alarm speak: alarms.process.test.ts.
+import { execFileSync } from 'node:child_process';
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { createInterface } from 'node:readline';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { parse, stringify } from 'yaml';
-import { freePort } from '../lab/bench/peers/process.ts';
+import { type DetectorProcess, startDetector } from '../cloud-lite/testing/detector-process.ts';
 import { type Hub, startHub } from '../lab/hub/hub.ts';
 import { type Plant, startPlant } from '../lab/plant/plant.ts';
 import { plantSources } from '../lab/plant/site.ts';
 import { eventually, type ModuleProcess, startModule } from './support/module-process.ts';
 import { missingPrograms } from './support/programs.ts';
+import { alertRules, monitoring, type Prometheus, startPrometheus } from './support/prometheus.ts';
 import { root } from './support/source-tree.ts';
 
-const monitoring = join(root, 'deploy/monitoring');
 const read = (name: string) => readFileSync(join(monitoring, name), 'utf8');
-interface Rule {
-  readonly alert: string;
-  readonly expr: string;
-  readonly for?: string;
-}
-const rules = parse(read('alerts.yaml')).groups.flatMap(({ rules }: { rules: Rule[] }) => rules) as Rule[];
+const rules = alertRules().groups.flatMap((group) => group.rules);
 const isMissing = missingPrograms('prometheus', 'promtool');
 
 describe('alert rules', () => {
@@ -54,16 +48,19 @@ describe('alert rules', () => {
 describe.skipIf(isMissing)('a Prometheus that watches', () => {
   const folder = mkdtempSync(join(tmpdir(), 'holdfast-monitoring-'));
   const configFile = join(folder, 'holdfast.yaml');
-  const children: ChildProcess[] = [];
   let plant: Plant;
   let hub: Hub;
   let module: ModuleProcess;
-  let url: string;
+  let detector: DetectorProcess;
+  let prometheus: Prometheus;
 
   beforeAll(async () => {
     plant = await startPlant({ seed: 3, scanMs: 200, historyS: 60 });
     hub = await startHub();
-    writeConfig();
+    const [source] = plantSources(plant.info, { pollMs: 200 });
+    const sources = [{ ...source, name: 'press' }];
+    const settings = { dataFolder: join(folder, 'data'), sources, windows: { ageMs: 500, quietMs: 1000 } };
+    writeFileSync(configFile, stringify({ ...settings, statusPort: 0 }));
     module = await startModule({
       config: configFile,
       env: {
@@ -71,99 +68,28 @@ describe.skipIf(isMissing)('a Prometheus that watches', () => {
         HOLDFAST_CONNECTION_STRING: hub.deviceConnectionString('gw1', 'holdfast'),
       },
     });
-    const detector = await startDetector();
-    url = await startPrometheus(module.statusPort!, detector);
+    detector = await startDetector({
+      HOLDFAST_EVENTHUB_CONNECTION: hub.eventHubConnectionString,
+      HOLDFAST_HUB_CONNECTION: hub.serviceConnectionString,
+      HOLDFAST_DATA_FOLDER: join(folder, 'ledger'),
+      NODE_EXTRA_CA_CERTS: hub.caFile,
+    });
+    prometheus = await startPrometheus(join(folder, 'prometheus'));
+    prometheus.watch('holdfast', 'gw1', module.statusPort!);
+    prometheus.watch('holdfast-detector', 'cloud', Number(new URL(detector.url).port));
   });
 
   afterAll(async () => {
     await module?.end('SIGTERM');
-    await Promise.all(
-      children.map(
-        (child) =>
-          new Promise((resolve) => {
-            if (child.exitCode !== null || child.signalCode !== null) return resolve(undefined);
-            child.once('exit', resolve);
-            child.kill('SIGTERM');
-          }),
-      ),
-    );
+    await detector?.stop();
+    await prometheus?.stop();
     await hub?.stop().catch(() => {});
     await plant?.stop().catch(() => {});
     rmSync(folder, { recursive: true, force: true });
   });
 
-  function writeConfig(more: object = {}): void {
-    const [source] = plantSources(plant.info, { pollMs: 200 });
-    const sources = [{ ...source, name: 'press' }];
-    const settings = { dataFolder: join(folder, 'data'), sources, windows: { ageMs: 500, quietMs: 1000 } };
-    writeFileSync(configFile, stringify({ ...settings, statusPort: 0, ...more }));
-  }
-
-  async function startDetector(): Promise<number> {
-    mkdirSync(join(folder, 'ledger'));
-    const child = spawn(process.execPath, ['cloud-lite/main.ts'], {
-      cwd: root,
-      env: {
-        ...process.env,
-        HOLDFAST_EVENTHUB_CONNECTION: hub.eventHubConnectionString,
-        HOLDFAST_HUB_CONNECTION: hub.serviceConnectionString,
-        HOLDFAST_DATA_FOLDER: join(folder, 'ledger'),
-        HOLDFAST_HTTP_PORT: '0',
-        NODE_EXTRA_CA_CERTS: hub.caFile,
-      },
-      stdio: ['ignore', 'pipe', 'ignore'],
-    });
-    children.push(child);
-    const line = await new Promise<string>((resolve, reject) => {
-      createInterface({ input: child.stdout! }).once('line', resolve);
-      child.once('exit', (code) => reject(new Error(`the detector ended with ${code}`)));
-    });
-    return JSON.parse(line).httpPort;
-  }
-
-  /** With the published rules, which here need not hold for minutes before they speak. */
-  async function startPrometheus(modulePort: number, detectorPort: number): Promise<string> {
-    const atOnce = parse(read('alerts.yaml'));
-    for (const group of atOnce.groups) for (const rule of group.rules) delete rule.for;
-    writeFileSync(join(folder, 'rules.yaml'), stringify(atOnce));
-    const job = (name: string, port: number) => ({
-      job_name: name,
-      static_configs: [{ targets: [`127.0.0.1:${port}`] }],
-    });
-    const config = {
-      global: { scrape_interval: '1s', scrape_timeout: '1s', evaluation_interval: '1s' },
-      rule_files: ['rules.yaml'],
-      scrape_configs: [job('holdfast', modulePort), job('holdfast-detector', detectorPort)],
-    };
-    writeFileSync(join(folder, 'prometheus.yml'), stringify(config));
-    const port = await freePort();
-    const child = spawn(
-      'prometheus',
-      [
-        `--config.file=${join(folder, 'prometheus.yml')}`,
-        `--storage.tsdb.path=${join(folder, 'prometheus')}`,
-        `--web.listen-address=127.0.0.1:${port}`,
-      ],
-      { stdio: 'ignore' },
-    );
-    children.push(child);
-    const at = `http://127.0.0.1:${port}`;
-    await eventually(async () => (await fetch(`${at}/-/ready`)).ok);
-    return at;
-  }
-
-  async function query(expr: string): Promise<{ metric: Record<string, string>; value: number }[]> {
-    const answer = await fetch(`${url}/api/v1/query?query=${encodeURIComponent(expr)}`);
-    const { data } = (await answer.json()) as {
-      data: { result: { metric: Record<string, string>; value: [number, string] }[] };
-    };
-    return data.result.map(({ metric, value }) => ({ metric, value: Number(value[1]) }));
-  }
-
-  const firing = async () =>
-    (await query('ALERTS{alertstate="firing"}')).map(({ metric }) => metric.alertname!).sort();
-
   it('takes both, whole, with the labels of edgeHub, and no rule speaks while all is well', async () => {
+    const { query, firing } = prometheus;
     await eventually(async () => (await query('holdfast_messages_sent_total > 2')).length > 0);
     await eventually(async () => (await query('holdfast_ingest_events_total > 2')).length > 0);
     await eventually(async () => (await query('up == 1')).length === 2);
@@ -180,22 +106,6 @@ describe.skipIf(isMissing)('a Prometheus that watches', () => {
     expect(series!.value).toBeGreaterThan(100);
     expect(series!.value).toBeLessThan(400);
     // Until the connection is up there is one alarm, and what waits for a minute is told of from then on.
-    await eventually(async () => (await firing()).length === 0);
-  });
-
-  it('says which source is gone, that the hub is gone, and that a configuration is refused, and takes it back', async () => {
-    await plant.stop();
-    await eventually(async () => (await firing()).includes('HoldfastSourceDisconnected'));
-    const [source] = await query('ALERTS{alertname="HoldfastSourceDisconnected"}');
-    expect(source!.metric).toMatchObject({ source: 'press', edge_device: 'gw1' });
-    writeConfig({ logLevel: 'loud' });
-    await eventually(async () => (await firing()).includes('HoldfastConfigRefused'));
-    writeConfig();
-    await eventually(async () => !(await firing()).includes('HoldfastConfigRefused'));
-    await hub.stop();
-    await eventually(async () => (await firing()).includes('HoldfastUplinkDown'));
-    expect(await firing()).not.toContain('HoldfastDown');
-    await module.end('SIGKILL');
-    await eventually(async () => (await firing()).includes('HoldfastDown'));
+    await eventually(async () => [...(await firing('gw1')), ...(await firing('cloud'))].length === 0);
   });
 });
