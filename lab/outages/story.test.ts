@@ -7,6 +7,13 @@ const back = JSON.stringify({ msg: 'the link is back: what waited is being sent'
 test.each<[string, string[], string[], number, RegExp | undefined]>([
   ['nothing was noticed', [], [], 0, undefined],
   ['short, and not logged', [], ['no route'], 4000, undefined],
+  [
+    'short, and its cause is known',
+    [JSON.stringify({ code: 'link-down', reason: 'no route', msg: 'uplink not connected' })],
+    ['no route'],
+    4000,
+    undefined,
+  ],
   ['one cause', [down('no route'), back], ['no route'], 20_000, undefined],
   ['a cause that changed', [down('no route'), back], ['no route', 'no answer'], 20_000, undefined],
   ['no cause yet', [down(), back], ['no reason known yet'], 6000, undefined],
