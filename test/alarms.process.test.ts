@@ -31,10 +31,11 @@ import { alertRules, type Prometheus, startPrometheus } from './support/promethe
 
 const folder = mkdtempSync(join(tmpdir(), 'holdfast-alarms-'));
 const steppedClock = join(import.meta.dirname, 'support/stepped-clock.mjs');
-const limitMs = Number(process.env.ALARM_MS ?? 400_000);
 /** What takes minutes, or hangs a disk of this machine: with HOLDFAST_ALL_ALARMS=1, ten minutes in all. */
 const isAll = process.env.HOLDFAST_ALL_ALARMS === '1';
 const long = isAll ? (name: string, check: () => void | Promise<void>) => void it(name, check) : () => {};
+/** Reading counts as behind after five minutes. */
+const limitMs = isAll ? 400_000 : 150_000;
 /** Alarms that a site raised as it should. */
 const raised = new Set<string>();
 const closing: (() => unknown)[] = [];
@@ -65,6 +66,10 @@ function press(
   return { ...source, ...(history && { history: log }), ...more };
 }
 
+/** How often a site was set up: a second try of a test has one of its own. */
+const tries = new Map<string, number>();
+const nameOf = (site: string) => `${site}${'-again'.repeat((tries.get(site) ?? 1) - 1)}`;
+
 /** A gateway that is started, ended and started again on the same data. */
 class Gateway {
   readonly data: string;
@@ -78,9 +83,10 @@ class Gateway {
     config: object = {},
     of: { hub?: Hub; env?: Record<string, string>; data?: string; node?: readonly string[] } = {},
   ) {
-    this.#site = site;
+    tries.set(site, (tries.get(site) ?? 0) + 1);
+    this.#site = nameOf(site);
     this.#of = { hub: of.hub ?? hub, env: of.env ?? {}, node: of.node ?? [] };
-    const home = join(folder, site);
+    const home = join(folder, this.#site);
     mkdirSync(home, { recursive: true });
     this.data = of.data ?? join(home, 'data');
     this.#configFile = join(home, 'holdfast.yaml');
@@ -124,10 +130,6 @@ class Gateway {
     return this.#module!.status();
   }
 
-  log(): string {
-    return this.#module!.log();
-  }
-
   /** So many messages wait on the disk. */
   keeps(messages: number): Promise<boolean> {
     return eventually(async () => {
@@ -142,7 +144,7 @@ async function raises(site: string, ...alarms: string[]): Promise<void> {
   let seen: readonly string[] = [];
   try {
     await eventually(async () => {
-      seen = await prometheus.firing(site);
+      seen = await prometheus.firing(nameOf(site));
       return seen.join() === alarms.toSorted().join();
     }, limitMs);
   } catch {
@@ -155,7 +157,7 @@ async function raises(site: string, ...alarms: string[]): Promise<void> {
 async function raisesAmongOthers(site: string, ...alarms: string[]): Promise<void> {
   for (const alarm of alarms) {
     await eventually(async () => {
-      const seen = await prometheus.firing(site);
+      const seen = await prometheus.firing(nameOf(site));
       if (!seen.includes(alarm)) throw new Error(`${site} raises ${seen.join(', ')}, and not ${alarm}`);
       return true;
     }, limitMs);
@@ -163,7 +165,7 @@ async function raisesAmongOthers(site: string, ...alarms: string[]): Promise<voi
   }
 }
 
-describe.skipIf(missingPrograms('prometheus') || !canMountFuse())(
+describe.skipIf(missingPrograms('prometheus') || (isAll && !canMountFuse()))(
   'each alarm',
   { timeout: 2 * limitMs },
   () => {
@@ -210,8 +212,6 @@ describe.skipIf(missingPrograms('prometheus') || !canMountFuse())(
       hub = await openHub();
       prometheus = await open(startPrometheus(join(folder, 'prometheus')), (each) => each.stop());
       healthy = await new Gateway('healthy').start();
-      // What is blocked for long begins first.
-
       far = await openHub();
       postgres = await startPostgres();
       closing.push(() => stopPostgres());
@@ -219,6 +219,7 @@ describe.skipIf(missingPrograms('prometheus') || !canMountFuse())(
       const sources = [press(plant), press(boiler, { name: 'boiler' })];
       gateway = await new Gateway('of-the-detector', { sources }, { hub: far }).start();
       if (isAll) {
+        // Five minutes pass before it counts.
         const lockedUrl = await postgres.createDatabase();
         const blocked = await watched('blocked', lockedUrl);
         await eventually(async () => (await blocked.streams()).length === 2);
