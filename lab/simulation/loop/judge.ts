@@ -41,7 +41,7 @@ const maxFindings = 20;
 /** A window of what came late is closed and sent within this. */
 const behindOfLateMs = 120_000;
 /** Messages in flight and their bytes; the log and the values of a spool, beside what its room is. */
-const bounds = { messages: 64, bytes: 8 * 1024 * 1024, walBytes: 200_000, valueBytes: 400_000 };
+const bounds = { messages: 64, bytes: 8 * 1024 * 1024, walBytes: 300_000, valueBytes: 400_000 };
 
 export class Judge {
   readonly findings: Finding[] = [];

@@ -1,5 +1,5 @@
 // An engine on a real disk with key spaces of its own: what the tests of the engine have in common.
-import { cpSync, readdirSync, rmSync } from 'node:fs';
+import { cpSync, readdirSync, rmSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { quickFolder } from '../../../../kernel/testing/quick-folder.ts';
 import { openDiskFiles } from '../disk-files.ts';
@@ -65,10 +65,25 @@ export async function openTestEngine(folder: string, limits = smallLimits): Prom
 
 /** As a kill -9 leaves it: all that the process wrote is there, and nothing was put in order. */
 export function crashCopy(folder: string): string {
-  const copy = newFolder();
-  cpSync(folder, copy, { recursive: true, filter: (path) => !path.endsWith('LOCK') });
-  return copy;
+  // A power cut leaves the files of one moment. A copy takes longer, and a compaction may replace files meanwhile.
+  for (;;) {
+    const copy = newFolder();
+    try {
+      const before = listOf(folder);
+      cpSync(folder, copy, { recursive: true, filter: (path) => !path.endsWith('LOCK') });
+      if (listOf(folder) === before) return copy;
+    } catch (error) {
+      if ((error as NodeJS.ErrnoException).code !== 'ENOENT') throw error;
+    }
+  }
 }
+
+const listOf = (folder: string): string =>
+  readdirSync(folder, { recursive: true, withFileTypes: true })
+    .filter((entry) => entry.isFile())
+    .map(({ parentPath, name }) => `${parentPath}/${name} ${statSync(join(parentPath, name)).size}`)
+    .sort()
+    .join();
 
 export const filesIn = (folder: string, inside: 'wal' | 'values'): readonly string[] =>
   readdirSync(join(folder, inside)).sort();
