@@ -34,13 +34,9 @@ describe('a simulated world', () => {
     expect(acted).toBeGreaterThan(0);
   });
 
-  it.each([fresh, fresh + 1, fresh + 2])(
-    'is innocent in a world that is new: seed %i',
-    limit,
-    async (seed) => {
-      expect((await runWorld({ seed })).findings).toEqual([]);
-    },
-  );
+  it(`is innocent in a world that is new: seed ${fresh}`, limit, async () => {
+    expect((await runWorld({ seed: fresh })).findings).toEqual([]);
+  });
 
   it.each(foundSeeds)('is innocent where it was not: seed $seed, $why', limit, async ({ seed, faults }) => {
     expect((await runWorld({ seed, faults, isPlain: true })).findings).toEqual([]);
