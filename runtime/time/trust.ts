@@ -76,7 +76,7 @@ export function explainDoubt(doubt: Doubt, now: number, facts: TrustFacts): stri
     case 'far-ahead':
       return `${shows}, more than 20 years after this version was released`;
     case 'behind-recorded':
-      return `${shows}, behind what was recorded before this start (up to ${iso(facts.recordedTo ?? 0)})`;
+      return `${shows}: by it, this start lies before what was recorded earlier (up to ${iso(facts.recordedTo ?? 0)})`;
     case 'unconfirmed':
       return `${shows}, as if the machine had hardly been off: it may have been put back to where it stopped`;
     case 'not-synchronised':

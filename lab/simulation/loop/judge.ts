@@ -188,7 +188,11 @@ export class Judge {
       this.find('future', name, `[${window.start}, ${window.end}) ends after ${equipment.reachedTo}`);
     const values = all.filter(({ tag }) => tag === 'value');
     const holds = new Set(values.map(({ value }) => (Number(value) - 1) / 7));
-    const lacks = this.#shownIn(stream, window, values).filter(({ number }) => !holds.has(number));
+    // Behind a clock that leapt ahead what comes is late until the claims are there, too.
+    const cameLate = (number: number) => equipment.plan.late !== undefined && stream.delivered.has(number);
+    const lacks = this.#shownIn(stream, window, values).filter(
+      ({ number }) => !holds.has(number) && !cameLate(number),
+    );
     if (lacks.length === 0) return;
     const { number, index } = lacks[0]!;
     this.find(
@@ -333,7 +337,11 @@ export class Judge {
       const { index, lateMs } = equipment.samples[number]!;
       // Of what came late its number is told, and not its place.
       if (mayLose(stream) && lateMs > 0) return true;
-      return mayLose(stream) && voids.some(({ start, end }) => start <= index && index < end);
+      // The gateway's stamp is not the moment at which it was shown.
+      const slackMs = equipment.plan.stamping === 'own' ? 0 : stampSlackMs;
+      return (
+        mayLose(stream) && voids.some(({ start, end }) => start - slackMs <= index && index < end + slackMs)
+      );
     };
     const isOnItsWay = (number: number) => {
       const { at, lateMs } = equipment.samples[number]!;
@@ -343,7 +351,11 @@ export class Judge {
       (number) => !isOnItsWay(number) && !delivered.has(number) && !isTold(number),
     );
     if (broken.length > 0)
-      this.find('broken-promise', name, `${broken.length} samples, first ${broken[0]}, never came`);
+      this.find(
+        'broken-promise',
+        name,
+        `${broken.length} samples, first ${broken[0]} at ${equipment.samples[broken[0]!]!.index}, never came`,
+      );
   }
 
   /** What was said by a window must be in the ledger, and no void over it. */

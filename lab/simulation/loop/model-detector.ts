@@ -241,7 +241,8 @@ export class ModelDetector implements Ledger {
 
   #send({ batchId, index, deviceId, lateSeries }: Stream, request: Request): boolean {
     if (!this.#step('request')) return false;
-    request.isSent = true;
+    // It may have been recorded long before, by a process that died: it is given its time from here on.
+    Object.assign(request, { isSent: true, progressAt: this.#time.elapsed });
     const { id: requestId, window } = request;
     const numbers = (at: number) => formatLateNumber({ series: lateSeries ?? '', number: at });
     const range =
