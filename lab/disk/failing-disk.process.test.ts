@@ -1,7 +1,6 @@
 // A disk fails for a while beside a real process on a real LevelDB: its syncs fail, and some of what they were to write is never
 // written, though reading shows it; or it takes no new file; or nothing at all. Then the power goes. What had been promised must come out in the end. HOLDFAST_CUTS sets
 // how often, HOLDFAST_SEED begins elsewhere.
-import { type ChildProcess, spawn } from 'node:child_process';
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -10,10 +9,10 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { type Random, randomInt, seededRandom } from '../../kernel/random.ts';
 import { checkPromises, factsIn } from '../../runtime/spool/testing/kill-oracle.ts';
 import { canMountFuse, FuseDisk } from './fuse-disk.ts';
+import { startSpoolProcess } from './spool-process.ts';
 
 const cuts = Number(process.env.HOLDFAST_CUTS ?? 3);
 const seed = Number(process.env.HOLDFAST_SEED ?? 1);
-const child = join(import.meta.dirname, '../../runtime/spool/testing/kill-child.ts');
 const home = mkdtempSync(join(tmpdir(), 'holdfast-failing-disk-'));
 /** What the log says of it. */
 const troubles = new Set<unknown>(['disk-refuses', 'store-open-failed', 'store-write-failed']);
@@ -35,11 +34,7 @@ describe.skipIf(!canMountFuse())(`${cuts} power cuts behind a disk that failed, 
     rmSync(home, { recursive: true, force: true });
   });
 
-  function start(run: number, mode: 'work' | 'drain'): { process: ChildProcess; ended: Promise<unknown> } {
-    const args = [child, join(disk.folder, 'spool'), logFile, String(run), mode, `boot-${run}`];
-    const started = spawn(process.execPath, args, { stdio: ['ignore', 'ignore', 'inherit'] });
-    return { process: started, ended: new Promise((resolve) => started.on('exit', resolve)) };
-  }
+  const start = (run: number, mode: 'work' | 'drain') => startSpoolProcess(disk, logFile, run, mode);
 
   async function life(run: number, random: Random): Promise<void> {
     const working = start(run, 'work');

@@ -1,7 +1,6 @@
 // The power goes at random moments of a real process on a real LevelDB and real system calls, on a disk that loses what was
 // not synced. What the process had promised before is checked against what comes out in the end; and a mere power cut is never
 // called damage; nor are kills between power cuts. HOLDFAST_CUTS sets how many, HOLDFAST_SEED begins elsewhere.
-import { type ChildProcess, spawn } from 'node:child_process';
 import { mkdtempSync, readFileSync, rmSync, statSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -10,10 +9,10 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { type Random, randomInt, seededRandom } from '../../kernel/random.ts';
 import { checkPromises, factsIn } from '../../runtime/spool/testing/kill-oracle.ts';
 import { canMountFuse, FuseDisk } from './fuse-disk.ts';
+import { startSpoolProcess } from './spool-process.ts';
 
 const cuts = Number(process.env.HOLDFAST_CUTS ?? 8);
 const seed = Number(process.env.HOLDFAST_SEED ?? 1);
-const child = join(import.meta.dirname, '../../runtime/spool/testing/kill-child.ts');
 const home = mkdtempSync(join(tmpdir(), 'holdfast-power-cut-'));
 const logFile = join(home, 'promises.jsonl');
 // A life that has not come so far by then ends all the same.
@@ -29,11 +28,7 @@ describe.skipIf(!canMountFuse())(`${cuts} power cuts from seed ${seed} on`, () =
     rmSync(home, { recursive: true, force: true });
   });
 
-  function start(run: number, mode: 'work' | 'drain'): { process: ChildProcess; ended: Promise<unknown> } {
-    const args = [child, join(disk.folder, 'spool'), logFile, String(run), mode, `boot-${run}`];
-    const started = spawn(process.execPath, args, { stdio: ['ignore', 'ignore', 'inherit'] });
-    return { process: started, ended: new Promise((resolve) => started.on('exit', resolve)) };
-  }
+  const start = (run: number, mode: 'work' | 'drain') => startSpoolProcess(disk, logFile, run, mode);
 
   async function endedByKill(run: number): Promise<void> {
     const life = start(run, 'work');
