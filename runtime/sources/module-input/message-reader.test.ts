@@ -95,6 +95,27 @@ describe('the fields of a message', () => {
     ]);
   });
 
+  it('have whole numbers with all of their digits', () => {
+    const tags = [
+      { name: 'id', path: 'id' },
+      { name: 'list', path: 'list' },
+      { name: 'scaled', path: 'id', scale: 0.5 },
+      { name: 'exact', path: 'exact' },
+      { name: 'fraction', path: 'fraction' },
+    ];
+    const found = read(
+      { tags },
+      '{"id":9007199254740993,"list":[{"n":-18446744073709551615}],"exact":9007199254740991,"fraction":0.1234567890123456789}',
+    );
+    expect(found.ok && found.samples[0]?.values.map(({ value }) => value)).toEqual([
+      '9007199254740993',
+      [{ n: '-18446744073709551615' }],
+      4503599627370496,
+      9007199254740991,
+      0.12345678901234568,
+    ]);
+  });
+
   const a = [{ name: 'a', path: 'a' }];
   it.each<[string, object, unknown, string]>([
     ['no JSON', { tags: a }, '{"a":', 'not-json'],
@@ -129,6 +150,8 @@ describe('the fields of a message', () => {
     [at, 'ms', at],
     [at * 1000 + 999, 'us', at],
     [String(at / 1000), 's', at],
+    [1_700_000_000.123, 's', 1_700_000_000_123],
+    ['1700000000.1239', 's', 1_700_000_000_123],
   ])('have the time of %s in %s', (t, unit, expected) => {
     const found = read({ time: { path: 't', unit }, tags: a }, { a: 1, t });
     expect(found.ok && found.samples[0]?.time).toBe(expected);

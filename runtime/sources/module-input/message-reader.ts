@@ -117,8 +117,8 @@ function takeFields(tags: NonNullable<ModuleInputConfig['tags']>): Plan['take'] 
       isAny = true;
       const said = quality === undefined ? 'good' : qualityOf(readPath(item, quality));
       if (!isScaled) return finite({ tag, value: raw as Value, quality: said });
-      return typeof raw === 'number'
-        ? finite({ tag, value: raw * scale + offset, quality: said })
+      return typeof raw === 'number' || isLongWhole(raw)
+        ? finite({ tag, value: Number(raw) * scale + offset, quality: said })
         : { tag, value: null, quality: 'bad:not-a-number' };
     });
     return isAny ? values : 'none of the fields is there';
@@ -200,15 +200,20 @@ function propertyOf({ properties }: InputMessage, name: string): string | undefi
 }
 
 const iso = /^(\d{4})-(\d\d)-(\d\d)[T ]\d\d:\d\d(?::\d\d(?:[.,]\d{1,9})?)?(Z|[+-]\d\d:?\d\d)?$/i;
-const perMs = { s: 0.001, ms: 1, us: 1000, ns: 1_000_000 };
+const perMs = { ms: 1, us: 1000, ns: 1_000_000 };
 /** The latest time that ISO 8601 text with four digits for the year can hold. */
 const maxEpochMs = 253_402_300_799_999;
 
-function toEpochMs(given: unknown, unit: keyof typeof perMs): number | undefined {
+function toEpochMs(given: unknown, unit: keyof typeof perMs | 's'): number | undefined {
   if (typeof given !== 'number' && typeof given !== 'string') return undefined;
   const isText = typeof given === 'string' && !/^\d+(\.\d+)?$/.test(given);
-  const ms = isText ? isoToMs(given) : Math.floor(Number(given) / perMs[unit]);
+  const ms = isText ? isoToMs(given) : Math.floor(numberToMs(Number(given), unit));
   return ms !== undefined && ms > 0 && ms <= maxEpochMs ? ms : undefined;
+}
+
+/** A division by 0.001 would put one time in seven a millisecond too early. */
+function numberToMs(given: number, unit: keyof typeof perMs | 's'): number {
+  return unit === 's' ? given * 1000 : given / perMs[unit];
 }
 
 function isoToMs(text: string): number | undefined {
@@ -222,9 +227,22 @@ function isoToMs(text: string): number | undefined {
   return Number.isNaN(ms) ? undefined : ms;
 }
 
+const longWhole = /^-?\d{16,}$/;
+
+function isLongWhole(value: unknown): boolean {
+  return typeof value === 'string' && longWhole.test(value) && !Number.isSafeInteger(Number(value));
+}
+
+/** Whole numbers that JSON's numbers do not hold here become text, with all of their digits. */
+function keepDigits(_key: string, value: unknown, context?: { readonly source?: string }): unknown {
+  const source = context?.source;
+  return typeof value === 'number' && source !== undefined && isLongWhole(source) ? source : value;
+}
+
 function parseBody(body: Uint8Array): { ok: true; value: unknown } | { ok: false; problem: string } {
   try {
-    return { ok: true, value: JSON.parse(new TextDecoder('utf-8', { fatal: true }).decode(body)) };
+    const text = new TextDecoder('utf-8', { fatal: true }).decode(body);
+    return { ok: true, value: JSON.parse(text, /\d{16}/.test(text) ? keepDigits : undefined) };
   } catch (error) {
     return { ok: false, problem: error instanceof Error ? error.message : 'not JSON' };
   }
