@@ -72,6 +72,14 @@ describe('the history that can supply missing readings of a stream', () => {
     expect(answer('ring')).toBe('removed');
   });
 
+  it('is not known while a configuration is on trial that leaves the source out, or names no history of it', () => {
+    const { load, state, answer } = bench(false);
+    load([{ name: 'ring' }, { name: 'meter' }]);
+    expect([answer('ring'), answer('meter'), answer('press')]).toEqual([ring, undefined, undefined]);
+    state.isDecided = true;
+    expect([answer('meter'), answer('press')]).toEqual(['no-history', 'removed']);
+  });
+
   it('is not known before the sources are loaded, although a configuration is there', () => {
     const { load, answer } = bench();
     expect(answer('ring')).toBeUndefined();

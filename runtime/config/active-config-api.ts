@@ -50,8 +50,8 @@ export interface ActiveConfig {
   /** The configuration that runs. */
   config(): Config;
   /**
-   * Whether what runs is what somebody wants: false while no configuration was had, and where the twin, which may hold
-   * another one, was not read yet and nothing is known of what ran last.
+   * Whether what runs is what somebody wants: false while no configuration was had, where the twin, which may hold
+   * another one, was not read yet and nothing is known of what ran last, and on a trial, after which the former may return.
    */
   isDecided(): boolean;
   /** No reload begins any more; one that is under way is waited for. */

@@ -594,6 +594,22 @@ describe('sources that worked before', () => {
     expect(JSON.parse(site.store.kept.get('config.lastGood')!)).toMatchObject({ version: '2' });
   });
 
+  it('are not decided until the trial is over: nobody may declare lost what the former ones can have', async () => {
+    const site = await changed();
+    expect(site.active.isDecided()).toBe(false);
+    await pass(site, 100_000);
+    await site.twin({ $version: 3, sources: [source('a', { host: 'worse' }), source('b')] });
+    expect(site.active.isDecided()).toBe(false);
+    await pass(site, 179_000);
+    expect(site.active.isDecided()).toBe(false);
+    await pass(site, 2000);
+    expect([hostOf(site), site.active.isDecided()]).toEqual(['h', true]);
+    const passed = await changed({ unit: 3 });
+    passed.state.sources = new Set(['a', 'b']);
+    await pass(passed, 1000);
+    expect(passed.active.isDecided()).toBe(true);
+  });
+
   it('are tried again when somebody sends the same once more: the equipment may only have been off', async () => {
     const site = await changed();
     await pass(site, 181_000);

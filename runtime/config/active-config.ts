@@ -58,6 +58,9 @@ class LayeredConfig implements ActiveConfig {
   #noted: TrialNote | undefined;
   #knowsLast = false;
 
+  /** What runs is not on trial, so no former configuration comes back in its place. */
+  #isProven = true;
+
   constructor(options: ActiveConfigOptions) {
     this.#options = options;
     this.#twin = options.useTwin ? 'unread' : { kind: 'none' };
@@ -165,7 +168,7 @@ class LayeredConfig implements ActiveConfig {
   }
 
   isDecided(): boolean {
-    return this.#running !== undefined && (this.#twin !== 'unread' || this.#knowsLast);
+    return this.#isProven && this.#running !== undefined && (this.#twin !== 'unread' || this.#knowsLast);
   }
 
   async stop(): Promise<void> {
@@ -235,6 +238,7 @@ class LayeredConfig implements ActiveConfig {
     const before = this.#running;
     const trial = before?.hash === good.hash ? undefined : this.#trialOf(good, before);
     if (before?.hash !== good.hash) {
+      this.#isProven = trial === undefined;
       const { sources, atNextStart } = plan;
       log.info(
         {
@@ -287,6 +291,7 @@ class LayeredConfig implements ActiveConfig {
 
   #pass(): void {
     const good = this.#running!;
+    this.#isProven = true;
     this.#notes?.forget();
     this.#saver?.save(good);
     if (this.#report.state === 'trial') this.#say({ state: 'applied', ...versionOf(good), errors: [] });
@@ -320,6 +325,7 @@ class LayeredConfig implements ActiveConfig {
     const plan = planReload(this.config(), fallback.loaded.config, this.#options.dataFolder);
     await this.#module?.apply(fallback.loaded.config, plan);
     this.#run(fallback);
+    this.#isProven = true;
   }
 
   #run(good: LastGood): void {
