@@ -54,7 +54,8 @@ export async function runRound(options: RoundOptions): Promise<RoundOutcome> {
   const settled = () => settledOf(remainingOf(options.job()), below);
   while (settled().length > 0) {
     const history = options.history();
-    if (history === undefined) return { blocked: 'its source is not built, or its configuration may still be taken back' };
+    if (history === undefined)
+      return { blocked: 'its source is not built, or its configuration may still be taken back' };
     if (history === 'removed' && !options.sourceIsGone()) return { blocked: 'its source is not there now' };
     if (history === 'no-history' || history === 'removed') await declareVoid(settled(), options);
     else if ((await answerFromHistory(history, settled(), options)) === 'later')

@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { type Live, LiveValues } from './live-values.ts';
 import { RepeatedTimes, serverClock } from './repeated-times.ts';
-import { every, readAll, readIn, serverWith, T, valuesAt } from './testing/history-judge.ts';
+import { every, heardFor, readAll, readIn, serverWith, T, valuesAt } from './testing/history-judge.ts';
 import type { HostileHistory } from './testing/hostile-history.ts';
 
 const range = { start: T + 1000, end: T + 2000 };
@@ -96,8 +96,8 @@ describe('a history that is written late', () => {
   });
 
   it('is not known by values from behind the range where a clock came by it twice', async () => {
-    const clock = { monotonic: () => 0 };
-    const repeated = new RepeatedTimes(clock);
+    const clock = { passed: 0, monotonic: () => clock.passed };
+    const repeated = heardFor(clock, 10 * minute);
     repeated.note('t0', T + 4900);
     repeated.note('t0', T + 1200);
     const all = [...times, 1205];
@@ -109,6 +109,38 @@ describe('a history that is written late', () => {
     const live = told([11_800, 11_900], 13_000, later);
     expect((await read(lateServer(later, 5, 13_000), live, { repeated })).until).toBe(range.end);
     expect((await read(lateServer(later, 45, 13_000), live, { repeated })).until).toBe(range.start);
+  });
+
+  it('has been waited for only as long as its clock was heard in this process: before, it may have leapt', async () => {
+    const all = [0, 500, 1200, 1500];
+    const now = 20 * minute;
+    const clock = { passed: 0, monotonic: () => clock.passed };
+    const repeated = new RepeatedTimes(clock);
+    // The disk has it from the process before that the stream came to here.
+    repeated.begin(serverClock, T + now - 30_000);
+    clock.passed += 1000;
+    repeated.note(serverClock, T + now);
+    const server = lateServer([0, 500, 1200], 0, now);
+    const live = told([1500], now, all);
+    expect((await read(server, live, { repeated })).until).toBe(range.start);
+    expect((await read(server, live, { repeated, settleMs: 0 })).until).toBe(range.end);
+    clock.passed += 10 * minute;
+    repeated.note(serverClock, T + now + 10 * minute);
+    expect((await read(server, live, { repeated })).until).toBe(range.end);
+  });
+
+  it('of a clock that is slow is waited for from when its value was made', async () => {
+    const values = valuesAt([0, 500, 1200, 1500]);
+    const live = new LiveValues();
+    // A minute behind the server.
+    for (const [at, time] of [0, 500, 1200, 1500].entries()) live.take('t0', values[at]!, T + time + minute);
+    for (const [now, expected] of [
+      [10 * minute + 2000, range.start],
+      [11 * minute + 2000, range.end],
+    ] as const) {
+      live.tellTo(T + now);
+      expect((await read(lateServer([0, 500, 1200], 0, now), live)).until).toBe(expected);
+    }
   });
 
   it('is not waited for less long because a clock leapt ahead', async () => {

@@ -4,7 +4,8 @@
 // What can be known: the subscription tells the newest value of a node, and that none has come since. Is that value in the
 // history, or one behind it, then all before it is; and where nothing lies behind it, nothing has come. Is it not,
 // the history is late, or leaves out values: then as much is claimed as was made longer ago than `settleMs`, which is for
-// people to say, since nobody else can.
+// people to say, since nobody else can. How long ago that was is known only as far back as the server's clock was heard in
+// this process: before, it may have been set.
 import type { Window } from '../../../wire/window.ts';
 import type { ReadNode } from './history-pages.ts';
 import type { HistoryRequests } from './history-requests.ts';
@@ -47,12 +48,13 @@ export async function recordedTo(nodes: readonly ReadNode[], options: RecordedTo
   // Before anything is observed, nothing is known but the time.
   if (!live) return Math.floor(now - latenessMs);
   const told: Told[] = [];
-  const waited = Math.floor(now - Math.max(latenessMs, settleMs));
+  /** A value's time lies so much before it was sampled, and that before it is written. */
+  const waitedFor = (slowMs: number) => Math.floor(now - settleMs - Math.max(latenessMs, slowMs));
   let least = Number.POSITIVE_INFINITY;
   const { toldTo } = live;
   for (const node of nodes) {
     const value = toldOf(node, live.newest(node.tag));
-    if (value === undefined || toldTo === undefined) least = Math.min(least, waited);
+    if (value === undefined || toldTo === undefined) least = Math.min(least, waitedFor(0));
     else told.push(value);
   }
   if (toldTo === undefined) return least;
@@ -62,7 +64,8 @@ export async function recordedTo(nodes: readonly ReadNode[], options: RecordedTo
   const shown = await shownOf(open, options);
   for (const each of told) {
     const { own } = each;
-    if (open.includes(each) && !shown.has(each)) least = Math.min(least, waited, boundOf(each));
+    if (open.includes(each) && !shown.has(each))
+      least = Math.min(least, waitedFor(each.slowMs), boundOf(each));
     // Its clock is past the range.
     else if (own >= endOf(options)) least = Math.min(least, range.end);
     else least = Math.min(least, Math.max(own, boundOf(each)));

@@ -20,6 +20,8 @@ interface Shown {
   time: number;
   /** Monotonic ms. */
   at: number;
+  /** Monotonic ms at which it was first heard of; undefined where it is only known from the disk. */
+  since: number | undefined;
 }
 
 export class RepeatedTimes {
@@ -41,14 +43,14 @@ export class RepeatedTimes {
 
   /** Sets how far clock `name` had come, where that is not known yet. */
   begin(name: string, time: number): void {
-    if (!this.#last.has(name)) this.#last.set(name, { time, at: this.#clock.monotonic() });
+    if (!this.#last.has(name)) this.#last.set(name, { time, at: this.#clock.monotonic(), since: undefined });
   }
 
   /** Clock `name` shows `time`: the time of a value of that tag, or the server's. `at`: monotonic ms. */
   note(name: string, time: number, at = this.#clock.monotonic()): void {
     const last = this.#last.get(name);
     if (last === undefined) {
-      this.#last.set(name, { time, at });
+      this.#last.set(name, { time, at, since: at });
       return;
     }
     if (time < last.time) this.#onBack(last, time, at);
@@ -56,11 +58,17 @@ export class RepeatedTimes {
     if (byMs > onTheWayMs) this.#leaps = [...this.#leaps, { name, byMs, at }].slice(-maxStretches);
     last.time = time;
     last.at = at;
+    last.since ??= at;
   }
 
-  /** What clock `name` leapt ahead within the last `withinMs`: so much of what it shows is no time that passed. */
+  /**
+   * What clock `name` leapt ahead within the last `withinMs`: so much of what it shows is no time that passed. Infinity where
+   * it has not been heard for so long: nobody knows what it did before, in the time of another process.
+   */
   leaptMs(name: string, withinMs: number): number {
+    if (withinMs === 0) return 0;
     const since = this.#clock.monotonic() - withinMs;
+    if ((this.#last.get(name)?.since ?? Number.POSITIVE_INFINITY) > since) return Number.POSITIVE_INFINITY;
     return this.#leaps.reduce(
       (sum, leap) => sum + (leap.name === name && leap.at >= since ? leap.byMs : 0),
       0,

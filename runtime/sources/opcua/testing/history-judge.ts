@@ -9,7 +9,7 @@ import { createHistory } from '../history.ts';
 import type { Live } from '../live-values.ts';
 import type { WireValue } from '../opcua-session.ts';
 import { Refusals } from '../refusals.ts';
-import { RepeatedTimes } from '../repeated-times.ts';
+import { RepeatedTimes, serverClock } from '../repeated-times.ts';
 import { goodStatus, type Habits, HostileHistory, timeOf } from './hostile-history.ts';
 
 export const T = Date.UTC(2026, 0, 1);
@@ -83,7 +83,7 @@ export async function readAll(
     valuesPerNode,
     settleMs,
     refusals,
-    repeated: repeated ?? new RepeatedTimes(clock),
+    repeated: repeated ?? heardFor(clock, settleMs),
     onFailed,
   });
   const pages: HistoryPage[] = [];
@@ -107,6 +107,14 @@ export async function readAll(
     }
   }
   return { pages, until, error, problems };
+}
+
+/** The server's clock has been heard for so long. */
+export function heardFor(clock: { passed: number; monotonic(): number }, forMs: number): RepeatedTimes {
+  const repeated = new RepeatedTimes(clock);
+  repeated.note(serverClock, T);
+  clock.passed += forMs;
+  return repeated;
 }
 
 /** What a page claims, against what was ever recorded. */
