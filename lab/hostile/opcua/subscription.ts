@@ -36,6 +36,8 @@ export interface Sent {
 }
 
 const keptMessages = 8;
+/** Numbers begin anew only behind so many. */
+const leastAnew = 10;
 
 export class ServerSubscription {
   readonly id: number;
@@ -157,7 +159,7 @@ export class ServerSubscription {
     const { dice, trace, clock, isHostile } = this.#options;
     this.#sinceMessage = 0;
     const what = isHostile()
-      ? dice.weighted({ fine: 80, lost: 4, forgotten: 3, late: 4, twice: 4, foreign: 2 })
+      ? dice.weighted({ fine: 80, lost: 4, forgotten: 3, late: 4, twice: 4, foreign: 2, anew: 1 })
       : 'fine';
     const { sequence, isKeepAlive, values, more } = sent.message;
     const told = isKeepAlive ? 'keep-alive' : `${values.length} values${more ? ', more' : ''}`;
@@ -167,6 +169,12 @@ export class ServerSubscription {
       this.#handOut();
     };
     if (what === 'forgotten') this.#kept = this.#kept.filter(({ message }) => message !== sent.message);
+    // Another server takes its place, with nothing of what this one was about to tell. Before much was told, no number shows it.
+    if (what === 'anew' && sequence >= leastAnew) {
+      this.#kept = [];
+      this.#sequence = 1;
+      return;
+    }
     // The next message shows by its number that this one is missing; a forgotten one cannot be had again.
     if (what === 'lost' || what === 'forgotten') return;
     // Left over from a session before.

@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { VirtualClock } from '../../../kernel/testing/virtual-clock.ts';
+import { serviceFailed } from './opcua-errors.ts';
 import type { OpcuaSession, Published } from './opcua-session.ts';
 import { PublishLoop } from './publish-loop.ts';
 
@@ -20,7 +21,9 @@ async function handOn(messages: readonly Published[], kept: readonly Published[]
   const session = {
     lost: new AbortController().signal,
     publish: async () => left.shift() ?? Promise.reject(new Error('no more')),
-    republish: async (_id: number, sequence: number) => kept.find((each) => each.sequence === sequence)!,
+    republish: async (_id: number, sequence: number) =>
+      kept.find((each) => each.sequence === sequence) ??
+      Promise.reject(serviceFailed('republish', 'BadMessageNotAvailable')),
   } as unknown as OpcuaSession;
   const loop = new PublishLoop({
     session,
@@ -52,8 +55,45 @@ describe('messages of a subscription', () => {
     expect(taken).toEqual([1, 2, 3].map((sequence) => ({ sequence, lost: 0 })));
   });
 
-  it('are taken of a server that counts from the start again', async () => {
-    const taken = await handOn([message(1), message(2), message(1, { publishedAt: 9000 })]);
-    expect(taken).toHaveLength(3);
+  it('are lost where a server counts from the start again: nobody knows what it had told until then', async () => {
+    const anew = [message(1, { publishedAt: 9000 }), message(2, { publishedAt: 9500 })];
+    expect(await handOn([message(1), message(2), ...anew])).toEqual([
+      ...[1, 2].map((sequence) => ({ sequence, lost: 0 })),
+      { sequence: 1, lost: 1 },
+      { sequence: 2, lost: 0 },
+    ]);
+    const keepAlive = message(1, { isKeepAlive: true, publishedAt: 9000 });
+    expect(await handOn([message(1), message(2), message(3), keepAlive, ...anew])).toEqual([
+      ...[1, 2, 3].map((sequence) => ({ sequence, lost: 0 })),
+      { sequence: 1, lost: 1 },
+      ...[1, 2].map((sequence) => ({ sequence, lost: 0 })),
+    ]);
+  });
+
+  it('are lost once, though they come after that was told', async () => {
+    const taken = await handOn([message(1), message(3), message(2), message(4)]);
+    expect(taken).toEqual([
+      { sequence: 1, lost: 0 },
+      { sequence: 3, lost: 1 },
+      { sequence: 2, lost: 0 },
+      { sequence: 4, lost: 0 },
+    ]);
+  });
+
+  it('are not lost where a keep-alive has the number of the last one', async () => {
+    const keepAlive = message(2, { isKeepAlive: true, publishedAt: 2500 });
+    const taken = await handOn([message(1), message(2), keepAlive, message(3)]);
+    expect(taken).toEqual([1, 2, 2, 3].map((sequence) => ({ sequence, lost: 0 })));
+  });
+
+  it('go on from 1 behind the largest number', async () => {
+    const last = 0xffff_ffff;
+    const at = (publishedAt: number) => ({ publishedAt });
+    const taken = await handOn([message(last, at(1)), message(1, at(2)), message(3, at(3))]);
+    expect(taken).toEqual([
+      { sequence: last, lost: last - 1 },
+      { sequence: 1, lost: 0 },
+      { sequence: 3, lost: 1 },
+    ]);
   });
 });

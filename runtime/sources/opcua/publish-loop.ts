@@ -83,8 +83,13 @@ export class PublishLoop {
     if (message.subscriptionId !== subscription.id) return;
     if (message.ended) throw subscriptionLost(message.ended.name);
     if (this.#isOld(message)) return;
+    if (this.#isLate(message)) {
+      this.#note(message);
+      await onMessage(message, 0);
+      return;
+    }
     const missing = this.#missing(message.sequence);
-    let lost = missing > maxRepublished ? missing : 0;
+    let lost = missing > maxRepublished ? missing : this.#countsAnew(message) ? 1 : 0;
     for (let at = 0; at < missing && lost === 0; at++) {
       const again = await this.#again(this.#next);
       if (again === undefined) lost = missing - at;
@@ -93,7 +98,7 @@ export class PublishLoop {
         await onMessage({ ...again, more: true }, 0);
       }
     }
-    this.#next = message.sequence;
+    this.#next = this.#isLastNumber(message) ? this.#next : message.sequence;
     this.#publishedAt = message.publishedAt;
     if (!message.isKeepAlive) this.#count(message);
     await onMessage(message, lost);
@@ -105,6 +110,25 @@ export class PublishLoop {
     return this.#taken.get(sequence) === publishedAt;
   }
 
+  /** It comes after it was told that it is lost: what came since is not missing. */
+  #isLate({ sequence, publishedAt, isKeepAlive }: Published): boolean {
+    return !isKeepAlive && this.#isBack(sequence) && publishedAt <= this.#publishedAt;
+  }
+
+  /** The server was started anew, or another took its place: nobody knows what it had told until then. */
+  #countsAnew(message: Published): boolean {
+    return this.#isBack(message.sequence) && !this.#isLastNumber(message);
+  }
+
+  /** Some servers give a keep-alive the number of the last message. */
+  #isLastNumber({ sequence, isKeepAlive }: Published): boolean {
+    return isKeepAlive && sequence === this.#next - 1;
+  }
+
+  #isBack(sequence: number): boolean {
+    return sequence < this.#next && this.#missing(sequence) === 0;
+  }
+
   /** A keep-alive carries the number of the message to come. Numbers start again at 1, not 0: OPC 10000-4, 5.14.5. */
   #missing(sequence: number): number {
     if (sequence >= this.#next) return sequence - this.#next;
@@ -112,11 +136,16 @@ export class PublishLoop {
     return isWrap ? sequence - 1 + (0xffff_ffff - this.#next) + 1 : 0;
   }
 
-  #count({ subscriptionId, sequence, publishedAt }: Published): void {
+  #count(message: Published): void {
+    this.#note(message);
+    const { sequence } = message;
+    this.#next = sequence >= 0xffff_ffff ? 1 : sequence + 1;
+  }
+
+  #note({ subscriptionId, sequence, publishedAt }: Published): void {
     this.#taken.set(sequence, publishedAt);
     if (this.#taken.size > maxTaken) this.#taken.delete(this.#taken.keys().next().value!);
     this.#acknowledge.push({ subscriptionId, sequence });
-    this.#next = sequence >= 0xffff_ffff ? 1 : sequence + 1;
   }
 
   async #again(sequence: number): Promise<Published | undefined> {
