@@ -209,6 +209,8 @@ export class HistoryNode {
   doubt(): NodeOutcome {
     this.#seen = Math.max(this.from, Math.min(this.#seen, this.#newestAt));
     this.#doubts += 1;
+    // Asked from further back, together with others, its answer may end before what is new.
+    this.#isAlone = true;
     // What follows them is not shown together with them, however often that is asked for.
     if (this.#doubts > 1 && this.isKnown && !this.#run) this.#passRun();
     this.#problem = 'it shows a value from one side, and not from the other';

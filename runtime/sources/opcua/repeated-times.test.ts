@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import type { HoldfastError } from '../../../kernel/errors.ts';
 import { RepeatedTimes } from './repeated-times.ts';
-import { every, readAll, readIn, serverWith, T } from './testing/history-judge.ts';
+import { every, readAll, readIn, serverWith, T, valuesAt } from './testing/history-judge.ts';
 
 function make() {
   const clock = { passed: 0, monotonic: () => clock.passed };
@@ -118,5 +118,20 @@ describe('an answer that is cut short without a word', () => {
     const answered = await readAll(server, { start: T + 1005, end: T + 1205 }, 10, 1);
     expect(answered.error).toBeUndefined();
     expect(answered.until).toBe(T + 1205);
+  });
+
+  it('amid values of one time, and together with other nodes from further back, is asked for again alone', async () => {
+    const times = {
+      t1: [700, 800, 1600, 2100, 2600, 2700, 2800, 2800, 3000, 3100, 3800, 3900, 4600, 5300, 5300, 5600],
+      t2: [300, 1000, 1100, 1800, 2000, 2300, 2600, 3100, 3500, 4000, 4600, 4600, 5100, 5500, 5700],
+    };
+    const server = serverWith({ places: 'none', most: 3 }, []);
+    server.nodes.clear();
+    for (const [tag, recorded] of Object.entries(times))
+      server.nodes.set(`n=${tag}`, { kind: 'kept', recorded: valuesAt(recorded), gone: 0 });
+    server.nodes.set('n=t0', { kind: 'kept', recorded: valuesAt([100, 1500, 2400, 5400, 7500]), gone: 0 });
+    const answered = await readAll(server, { start: T + 1788, end: T + 5401 }, 100, 1);
+    expect(answered.error).toBeUndefined();
+    expect(answered.until).toBe(T + 5401);
   });
 });
