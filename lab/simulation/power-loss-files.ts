@@ -43,7 +43,7 @@ export class PowerLossFiles implements Files {
     if (fate === 'done') return void this.#write(name, write);
     if (fate === 'cut') {
       this.#write(name, write);
-      return silence;
+      return silence();
     }
     // It came some way, which a reader sees.
     const done = pieceOf(this.#random, write);
@@ -67,7 +67,7 @@ export class PowerLossFiles implements Files {
       this.#disk.set(name, inode);
       return;
     }
-    if (fate === 'cut') return silence;
+    if (fate === 'cut') return silence();
     for (const write of inode.pending) {
       const done = pieceOf(this.#random, write);
       if (done !== undefined) inode.disk = put(inode.disk, done);
@@ -79,7 +79,7 @@ export class PowerLossFiles implements Files {
   async remove(name: string): Promise<void> {
     const fate = await this.#supply.operation();
     if (typeof fate !== 'object' || this.#random.next() < 0.5) this.#seen.delete(name);
-    if (fate === 'cut') return silence;
+    if (fate === 'cut') return silence();
     if (typeof fate === 'object') throw fate.refused;
   }
 

@@ -47,7 +47,7 @@ export class PowerLossStore implements IndexStore {
     const reached = fate === 'done' || this.#options.random.next() < 0.5;
     if (fate === 'cut') {
       if (reached) this.#tail.push(ops);
-      return silence;
+      return silence();
     }
     if (fate === 'done') await this.#seen.batch(ops, { sync });
     if (reached) this.#tail.push(ops);
@@ -86,7 +86,7 @@ export class PowerLossStore implements IndexStore {
     await this.#last;
     await this.#read(() => this.#seen.get(new Uint8Array(1)));
     const fate = await this.#options.supply.operation();
-    if (fate === 'cut') return silence;
+    if (fate === 'cut') return silence();
     if (typeof fate === 'object') this.#refuse('store-open-failed', fate.refused);
     await this.#sync();
     this.#seen = this.#disk.restarted();
@@ -124,7 +124,7 @@ export class PowerLossStore implements IndexStore {
   async #compact(): Promise<void> {
     this.#assertNotSpent();
     const fate = await this.#options.supply.operation();
-    if (fate === 'cut') return silence;
+    if (fate === 'cut') return silence();
     if (typeof fate === 'object') this.#refuse('store-read-failed', fate.refused);
     await this.#sync();
   }
@@ -135,7 +135,7 @@ export class PowerLossStore implements IndexStore {
   }
 
   #read<T>(work: () => Promise<T>): Promise<T> {
-    return this.#options.supply.isDead ? silence : work();
+    return this.#options.supply.isDead ? silence() : work();
   }
 
   #refuse(code: string, cause: Error): never {

@@ -16,8 +16,8 @@ export interface DiskFault {
   readonly count?: number;
 }
 
-/** Nothing that was asked of a machine without power is ever answered. */
-export const silence = new Promise<never>(() => {});
+/** Nothing that was asked of a machine without power is ever answered. Each has its own: one for all would hold all who wait for it. */
+export const silence = (): Promise<never> => new Promise(() => {});
 
 export type Fate = 'done' | 'cut' | { readonly refused: NodeJS.ErrnoException };
 
@@ -48,6 +48,10 @@ export class PowerSupply {
   get refusals(): number {
     return this.#refusals;
   }
+  /** It refused an operation, and will refuse the next one. */
+  get isRefusing(): boolean {
+    return this.#faultIn <= 0 && this.#faults > 0;
+  }
 
   plan({ atOperation }: PowerCut): void {
     this.#left = atOperation;
@@ -57,6 +61,17 @@ export class PowerSupply {
     this.#faultIn = atOperation;
     this.#faults = count;
     this.#code = code;
+  }
+
+  /** What was planned, and what is left of it, is refused no more. */
+  endFault(): void {
+    this.#faults = 0;
+  }
+
+  /** A process that starts again has the same machine: what was planned for it, and did not happen yet, still comes. */
+  goOnFrom(before: PowerSupply): void {
+    [this.#faultIn, this.#faults, this.#code] = [before.#faultIn, before.#faults, before.#code];
+    if (before.#left > 0) this.#left = before.#left;
   }
 
   cut(): void {
@@ -70,7 +85,7 @@ export class PowerSupply {
       await new Promise((resolve) => setImmediate(resolve));
     }
     await this.pause?.();
-    if (this.#dead) return silence;
+    if (this.#dead) return silence();
     this.#operations++;
     if (--this.#left <= 0) {
       this.#dead = true;
@@ -86,6 +101,6 @@ export class PowerSupply {
 
   /** The value, unless the power went before it was there. */
   async whilePowered<T>(work: () => T): Promise<T> {
-    return this.#dead ? silence : work();
+    return this.#dead ? silence() : work();
   }
 }

@@ -42,6 +42,8 @@ export const metByFixedSeeds: Readonly<Partial<Record<Fault['kind'], readonly St
 export interface FoundSeed {
   readonly seed: number;
   readonly faults: readonly Fault[];
+  /** Of the time before late readings, sealed spools, parts and large sites. */
+  readonly isPlain?: true;
   /** What it was, and where it was mended. */
   readonly why: string;
 }
@@ -56,11 +58,13 @@ export const foundSeeds: readonly FoundSeed[] = [
   {
     seed: 800_075,
     faults: [{ kind: 'clock', at: 86_466, gateway: 1, stepMs: 4_494_685 }],
+    isPlain: true,
     why: aheadForLong,
   },
   {
     seed: 800_121,
     faults: [{ kind: 'clock', at: 787_499, gateway: 0, stepMs: 4_227_277 }],
+    isPlain: true,
     why: aheadForLong,
   },
   {
@@ -71,11 +75,13 @@ export const foundSeeds: readonly FoundSeed[] = [
       { kind: 'lose', at: 322_328, count: 2 },
       { kind: 'reload', at: 326_408, gateway: 1, choice: 37 },
     ],
+    isPlain: true,
     why: toldVoid,
   },
   {
     seed: 800_437,
     faults: [{ kind: 'clock', at: 1_023_122, gateway: 1, stepMs: 5_174_929 }],
+    isPlain: true,
     why: aheadForLong,
   },
   {
@@ -87,11 +93,13 @@ export const foundSeeds: readonly FoundSeed[] = [
       { kind: 'lose', at: 908_329, count: 1 },
       { kind: 'link', at: 912_123, gateway: 0, forMs: 58_884, state: 'deaf' },
     ],
+    isPlain: true,
     why: toldVoid,
   },
   {
     seed: 800_939,
     faults: [{ kind: 'clock', at: 479_313, gateway: 1, stepMs: 2_807_040 }],
+    isPlain: true,
     why: aheadForLong,
   },
   {
@@ -100,6 +108,25 @@ export const foundSeeds: readonly FoundSeed[] = [
       { kind: 'lose-calls', at: 328_989, count: 1 },
       { kind: 'lose', at: 388_992, count: 5 },
     ],
+    isPlain: true,
     why: toldVoid,
+  },
+  {
+    seed: 30_000_130,
+    faults: [{ kind: 'disk-full', at: 488_325, gateway: 1, operations: 137, count: 58 }],
+    why: 'the judge did not know of a disk that goes on to refuse for minutes',
+  },
+  {
+    seed: 30_001_180,
+    faults: [
+      { kind: 'disk-error', at: 29_213, gateway: 0, operations: 46, count: 56 },
+      { kind: 'key-loss', at: 43_231, gateway: 0, forMs: 884, isKilled: true },
+    ],
+    why: 'the hub lost all that it had of a stream, and then the gateway its keys: nobody knows that it began before',
+  },
+  {
+    seed: 30_001_185,
+    faults: [],
+    why: 'a log is as large as its checkpoints, which name each segment of the values, and of these there were 1,600',
   },
 ];

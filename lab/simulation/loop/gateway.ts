@@ -74,8 +74,8 @@ export class Gateway {
   #kept: Config | undefined;
   /** What made a process end that nobody ended. */
   failure: unknown;
-  /** Some of what was stored may be gone for good: its key was lost, or bits of it turned. */
-  hasLostStorage = false;
+  /** What was stored until then, by elapsed time, may be gone for good: its key was lost, or bits of it turned. */
+  lostStorageAt = Number.NEGATIVE_INFINITY;
   /** Until when, by elapsed time, each operation of the disk takes so long. */
   #slow = { untilMs: 0, opMs: 0 };
   /** Operations of the disks of the starts to come, after which the power goes. */
@@ -112,6 +112,11 @@ export class Gateway {
     const { messages = 0, bytes = 0 } = this.#client?.inFlight ?? {};
     const { wal, values } = this.#disk;
     return { messages, bytes, walBytes: wal.bytes, valueBytes: values.bytes };
+  }
+
+  /** Each checkpoint of the log names them all. */
+  get valueSegments(): number {
+    return this.#disk.values.contents.size;
   }
 
   get roomBytes(): number | undefined {
@@ -180,7 +185,7 @@ export class Gateway {
   flipBits(count: number): void {
     this.#options.trace.note(this.deviceId, `${count} bits of the disk turn`);
     this.#disk.flipBits(count);
-    this.hasLostStorage = true;
+    this.lostStorageAt = this.#options.time.elapsed;
   }
 
   /** While no process runs: the next one is given other keys. `isLost`: and none of those before. */
@@ -192,7 +197,7 @@ export class Gateway {
   /** While no process runs: the next one is of another version. What it stores differs by the engine's sizes. */
   async upgrade(choice: number, isDowngrade: boolean): Promise<void> {
     this.#options.trace.note(this.deviceId, `becomes version ${choice}`);
-    this.#disk = await this.#disk.restarted(limitsFor(choice));
+    this.#replaceDisk(await this.#disk.restarted(limitsFor(choice)));
     this.#isDowngraded = isDowngrade;
   }
 
@@ -208,6 +213,17 @@ export class Gateway {
   refuse(atOperation: number, code: 'ENOSPC' | 'EIO', count: number): void {
     this.#options.trace.note(this.deviceId, `disk will refuse ${count} operations with ${code}`);
     this.#disk.supply.planFault({ atOperation, code, count });
+  }
+
+  /** Until what was planned is refused, once it began: tries are up to 5 s apart. */
+  get isDiskRefusing(): boolean {
+    return this.#disk.supply.isRefusing;
+  }
+
+  mendDisk(): void {
+    this.slowDisk(0, 0);
+    this.planPowerCuts([]);
+    this.#disk.supply.endFault();
   }
 
   /** As SIGTERM. Resolves once the process has ended. */
@@ -229,7 +245,13 @@ export class Gateway {
     life.clock.end();
     this.#disk.supply.cut();
     this.#options.hub.device(this.deviceId).events = undefined;
-    this.#disk = await next(this.#disk);
+    this.#replaceDisk(await next(this.#disk));
+  }
+
+  #replaceDisk(next: EngineDisk): void {
+    next.supply.goOnFrom(this.#disk.supply);
+    this.#disk = next;
+    this.#heedSlowness();
   }
 
   #newBoot(): Boot {
@@ -318,28 +340,30 @@ export class Gateway {
     } catch (error) {
       if (life.isOver || disk.supply.isDead || !isDiskTrouble(error)) throw error;
       await sleep(life.clock, openAgainMs);
-      this.#disk = await disk.restarted();
-      return this.#openedStore(this.#disk, life);
+      const next = await disk.restarted();
+      if (life.isOver) return new Promise<never>(() => {});
+      this.#replaceDisk(next);
+      return this.#openedStore(next, life);
     }
   }
 
   async #open(disk: EngineDisk, life: Life, codec: RecordCodec): Promise<Store> {
     let store = await this.#openedStore(disk, life).catch((error) => {
       if (!disk.isDamaged) throw error;
-      return this.#begunAnew(String(error));
+      return this.#begunAnew(life, String(error));
     });
     // As runtime/spool/repair/open-folder.ts: a store whose keys are lost is set aside.
     const missing = await missingKeys(store, codec);
-    if (missing.length > 0) store = await this.#begunAnew(`no key ${missing.join(', ')}`);
+    if (missing.length > 0) store = await this.#begunAnew(life, `no key ${missing.join(', ')}`);
     return life.isOver ? new Promise<never>(() => {}) : this.#options.seams.store(store);
   }
 
   /** What cannot be read is set aside whole, though a salvage would find some of it. */
-  #begunAnew(why: string): Promise<Store> {
+  #begunAnew(life: Life, why: string): Promise<Store> {
     this.#options.trace.note(this.deviceId, `begins a new store: ${why}`);
-    this.hasLostStorage = true;
-    this.#disk = new EngineDisk(this.#random, limitsFor(this.#options.seed));
-    return this.#disk.open();
+    this.lostStorageAt = this.#options.time.elapsed;
+    this.#replaceDisk(new EngineDisk(this.#random, limitsFor(this.#options.seed)));
+    return this.#openedStore(this.#disk, life);
   }
 }
 

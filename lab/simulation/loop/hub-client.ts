@@ -99,13 +99,13 @@ export class HubClient implements EdgeClient {
     await this.#link.up();
     const isMute = trouble === 'mute';
     if (output === undefined && !(isMute && n % 2 === 0)) this.#hub.accept(this.#deviceId, message);
-    if (isMute) await never;
+    if (isMute) await never();
     if (trouble === 'resends' && output === undefined) {
       this.#link.time.setTimer(resentAfterMs, () => this.#hub.accept(this.#deviceId, message));
-      await never;
+      await never();
     }
     await this.#link.down();
-    if (this.#isOver) await never;
+    if (this.#isOver) await never();
     return true;
   }
 
@@ -132,7 +132,7 @@ export class HubClient implements EdgeClient {
 
   /** There and back. */
   async #exchange(): Promise<void> {
-    if (this.#trouble === 'hangs') await never;
+    if (this.#trouble === 'hangs') await never();
     if (this.#trouble === 'forced') await this.#stall();
     if (this.#link.state === 'down') throw new Error('connect ECONNREFUSED');
     await this.#link.up();

@@ -10,6 +10,7 @@ import type { Window } from '../../../wire/window.ts';
 import type { Equipment, Sample } from './equipment.ts';
 import type { Gateway } from './gateway.ts';
 import type { Hub, HubEvent } from './hub.ts';
+import { tooLarge } from './load-judge.ts';
 import { type BackfillPayload, RequestJudge, readWithinMs } from './request-judge.ts';
 import { hasRule, RuleJudge, ruleOver } from './rule-judge.ts';
 import type { Finding, StreamAccount, Verdict } from './verdicts.ts';
@@ -30,9 +31,9 @@ interface Followed {
   readonly isTight: boolean;
 }
 
-/** What was promised may be declared lost. */
-function mayLose({ isTight, gateway }: Followed): boolean {
-  return isTight || gateway.hasLostStorage;
+/** What was promised, of a sample or of all, may be declared lost. */
+function mayLose({ isTight, gateway }: Followed, { at }: Pick<Sample, 'at'> = { at: 0 }): boolean {
+  return isTight || at < gateway.lostStorageAt;
 }
 
 /** How far the gateway's stamp may be from when the value was shown. */
@@ -40,8 +41,6 @@ const stampSlackMs = 2500;
 const maxFindings = 20;
 /** A window of what came late is closed and sent within this. */
 const behindOfLateMs = 120_000;
-/** Messages in flight and their bytes; the log and the values of a spool, beside what its room is. */
-const bounds = { messages: 64, bytes: 8 * 1024 * 1024, walBytes: 300_000, valueBytes: 400_000 };
 
 export class Judge {
   readonly findings: Finding[] = [];
@@ -261,10 +260,7 @@ export class Judge {
 
   /** What a gateway has under way and on its disk. */
   weigh(gateway: Gateway): void {
-    const { load, roomBytes = Number.POSITIVE_INFINITY } = gateway;
-    const most = { ...bounds, valueBytes: bounds.valueBytes + 2 * roomBytes };
-    for (const [what, limit] of Object.entries(most) as [keyof typeof bounds, number][])
-      if (load[what] > limit) this.find('unbounded', gateway.deviceId, `${what}: ${load[what]} of ${limit}`);
+    for (const detail of tooLarge(gateway)) this.find('unbounded', gateway.deviceId, detail);
   }
 
   /** Nothing has been wrong for long: what the equipment shows has to be here. */
@@ -324,7 +320,7 @@ export class Judge {
       this.find('lost', name, `sample ${lost[0]!.number} at ${lost[0]!.index} is neither here nor void`);
   }
 
-  #closePromises(name: string, stream: Followed, { voids }: StreamAccount): void {
+  #closePromises(name: string, stream: Followed, { covered, voids }: StreamAccount): void {
     const { equipment, gateway, delivered } = stream;
     // Readings that wait for the wall clock to come right lose their place with the machine's restart (docs/OPERATIONS.md).
     if (equipment.plan.stamping !== 'own' && this.#clocksWereSet(gateway.deviceId)) return;
@@ -333,15 +329,18 @@ export class Judge {
       (most, number) => (equipment.samples[number]!.lateMs > 0 ? most : Math.max(most, number)),
       -1,
     );
+    const known = union(covered, voids);
     const isTold = (number: number) => {
-      const { index, lateMs } = equipment.samples[number]!;
+      const sample = equipment.samples[number]!;
+      const { index, at, lateMs } = sample;
+      if (!mayLose(stream, sample)) return false;
       // Of what came late its number is told, and not its place.
-      if (mayLose(stream) && lateMs > 0) return true;
+      if (lateMs > 0) return true;
       // The gateway's stamp is not the moment at which it was shown.
       const slackMs = equipment.plan.stamping === 'own' ? 0 : stampSlackMs;
-      return (
-        mayLose(stream) && voids.some(({ start, end }) => start - slackMs <= index && index < end + slackMs)
-      );
+      // The hub lost all that it had of the stream by then, and the gateway its store: nobody knows that it began before.
+      if (at < gateway.lostStorageAt && index < (known[0]?.start ?? 0)) return true;
+      return voids.some(({ start, end }) => start - slackMs <= index && index < end + slackMs);
     };
     const isOnItsWay = (number: number) => {
       const { at, lateMs } = equipment.samples[number]!;

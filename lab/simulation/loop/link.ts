@@ -31,14 +31,15 @@ export class Link {
   /** Resolves once a packet to the cloud is there; never where it got lost on the way. */
   async up(): Promise<void> {
     await this.time.sleep(this.latencyMs);
-    if (this.#state === 'down' || this.#state === 'silent') await never;
+    if (this.#state === 'down' || this.#state === 'silent') await never();
   }
 
   /** The same from the cloud. */
   async down(): Promise<void> {
     await this.time.sleep(this.latencyMs);
-    if (this.#state !== 'up') await never;
+    if (this.#state !== 'up') await never();
   }
 }
 
-export const never = new Promise<never>(() => {});
+/** Each its own: one for all would hold all who wait for it. */
+export const never = (): Promise<never> => new Promise(() => {});

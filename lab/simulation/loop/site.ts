@@ -92,8 +92,7 @@ export function healSite({ gateway, link, edgeHub, equipment }: Site, hub: Hub):
   edgeHub?.upstream.set('up');
   link.set('up');
   link.latencyMs = 20;
-  gateway.planPowerCuts([]);
-  gateway.slowDisk(0, 0);
+  gateway.mendDisk();
   hub.device(gateway.deviceId).trouble = undefined;
   for (const each of equipment) {
     each.isReachable = true;
@@ -107,6 +106,7 @@ export function healSite({ gateway, link, edgeHub, equipment }: Site, hub: Hub):
 export function troublesOf({ gateway, link, edgeHub, equipment }: Site, hub: Hub): readonly string[] {
   const troubles = {
     process: !gateway.isRunning || !gateway.isPowered || gateway.upMs < 60_000,
+    disk: gateway.isDiskRefusing,
     link: link.state !== 'up' || link.latencyMs > 20,
     edgeHub: edgeHub !== undefined && (edgeHub.held > 20 || edgeHub.upstream.state !== 'up'),
     client: hub.device(gateway.deviceId).trouble !== undefined,

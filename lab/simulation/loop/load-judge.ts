@@ -1,0 +1,20 @@
+// What a gateway has under way and on its disk is bounded.
+import type { Gateway } from './gateway.ts';
+
+/** Messages in flight and their bytes; the log and the values of a spool. */
+const bounds = { messages: 64, bytes: 8 * 1024 * 1024, walBytes: 200_000, valueBytes: 400_000 };
+/** A checkpoint has so many bytes for each segment of the values, and so many segments of the log have one. */
+const checkpointBytes = 20;
+const checkpoints = 16;
+
+/** What is larger than it may be, in words. */
+export function tooLarge({ load, valueSegments, roomBytes = Number.POSITIVE_INFINITY }: Gateway): string[] {
+  const most = {
+    ...bounds,
+    walBytes: bounds.walBytes + checkpoints * checkpointBytes * valueSegments,
+    valueBytes: bounds.valueBytes + 2 * roomBytes,
+  };
+  return (Object.entries(most) as [keyof typeof bounds, number][])
+    .filter(([what, limit]) => load[what] > limit)
+    .map(([what, limit]) => `${what}: ${load[what]} of ${limit}`);
+}
