@@ -8,6 +8,12 @@ interface Pending {
   callback: (() => void) | undefined;
 }
 
+/**
+ * What is left of a wait may be too little for a sum of such times to differ. Who waits for it again would do so for ever; a real
+ * timer takes a millisecond then.
+ */
+const leastMs = 0.001;
+
 export class WorldTime {
   readonly #startWall: number;
   #elapsed = 0;
@@ -32,7 +38,8 @@ export class WorldTime {
   }
 
   setTimer(delayMs: number, callback: () => void): Timer {
-    const pending: Pending = { due: this.#elapsed + Math.max(0, delayMs), order: this.#order++, callback };
+    const waitMs = delayMs > 0 ? Math.max(delayMs, leastMs) : 0;
+    const pending: Pending = { due: this.#elapsed + waitMs, order: this.#order++, callback };
     this.#push(pending);
     return {
       cancel() {
