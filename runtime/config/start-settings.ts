@@ -60,7 +60,8 @@ async function fromFile(file: string | undefined, overlay: Overlay | undefined):
   if (file === undefined) return undefined;
   try {
     const own = await loadConfig(file);
-    return (overlay === undefined ? own : await loadOver(own, overlay)).config;
+    const { config } = overlay === undefined ? own : await loadOver(own, overlay);
+    return { ...config, sources: [] };
   } catch (error) {
     if (error instanceof ConfigError) return undefined;
     throw error;

@@ -1,14 +1,44 @@
 // YAML, of which JSON is a part: the only file that knows the library.
-import { isMap, isSeq, LineCounter, type Node, parse, parseDocument, stringify } from 'yaml';
+import { type Document, isMap, isSeq, LineCounter, type Node, parse, parseDocument, stringify } from 'yaml';
 import { describeError } from '../../kernel/errors.ts';
+import { readJson } from './json-text.ts';
 import type { PlaceOf, Problem, TextPosition } from './problem-text.ts';
 
-export type ReadYaml =
-  | { readonly value: unknown; readonly placeOf: PlaceOf }
-  | { readonly problems: readonly Problem[]; readonly cause?: unknown };
+interface ProblemsOfText {
+  readonly problems: readonly Problem[];
+  readonly cause?: unknown;
+}
 
-/** `isQuiet`: problems name places, and not a word of the text. */
+export type ReadYaml = { readonly value: unknown; readonly placeOf: PlaceOf } | ProblemsOfText;
+
+/**
+ * What was read last. A start reads one file four times, and for 25,000 tags the parser takes a second and 100 MB each time.
+ */
+let last: { readonly text: string; readonly value: unknown } | undefined;
+
+/**
+ * `isQuiet`: problems name places, and not a word of the text. The same text gives the same object again, which is not to be changed.
+ */
 export function readYaml(text: string, isQuiet: boolean): ReadYaml {
+  const known = last?.text === text ? last : readJson(text);
+  const read = known === undefined ? parseText(text, isQuiet) : { value: known.value };
+  if ('problems' in read) return read;
+  last = { text, value: read.value };
+  // Asked for where something is wrong: the document, many times as large as its value, is not kept for that.
+  let find: PlaceOf | undefined;
+  const placeOf: PlaceOf = (path) => {
+    find ??= placesIn(documentOf(text));
+    return find(path);
+  };
+  return { value: read.value, placeOf };
+}
+
+interface ParsedText {
+  readonly document: Document.Parsed;
+  readonly place: (at: number) => TextPosition;
+}
+
+function documentOf(text: string): ParsedText {
   const lines = new LineCounter();
   const document = parseDocument(text, {
     ...{ lineCounter: lines, prettyErrors: false, uniqueKeys: true, merge: true },
@@ -17,6 +47,15 @@ export function readYaml(text: string, isQuiet: boolean): ReadYaml {
     const { line, col } = lines.linePos(at);
     return { line, column: col };
   };
+  return { document, place };
+}
+
+function placesIn({ document, place }: ParsedText): PlaceOf {
+  return (path) => placeIn(document.contents, path, place);
+}
+
+function parseText(text: string, isQuiet: boolean): { readonly value: unknown } | ProblemsOfText {
+  const { document, place } = documentOf(text);
   const [first, ...rest] = document.errors;
   if (first !== undefined) {
     // The library goes on after a mistake, and what it then finds mostly follows from it.
@@ -29,8 +68,7 @@ export function readYaml(text: string, isQuiet: boolean): ReadYaml {
   }
   try {
     // Aliases can multiply a small file into gigabytes; a site has defaults that all of its sources share.
-    const value: unknown = document.toJS({ maxAliasCount });
-    return { value, placeOf: (path) => placeIn(document.contents, path, place) };
+    return { value: document.toJS({ maxAliasCount }) };
   } catch (cause) {
     const message = /alias count/.test(describeError(cause))
       ? `names of other places (*name) are used more than ${maxAliasCount} times: write out what they stand for`
@@ -68,7 +106,9 @@ export function parseYamlValue(text: string): unknown {
 
 /** A setting of the topmost level; undefined where there is none, or no YAML. */
 export function settingIn(text: string, name: string): unknown {
-  return parseDocument(text, { prettyErrors: false }).get(name);
+  const read = readYaml(text, true);
+  if ('problems' in read) return parseDocument(text, { prettyErrors: false }).get(name);
+  return (read.value as Readonly<Record<string, unknown>> | null)?.[name];
 }
 
 function placeIn(
