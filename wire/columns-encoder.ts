@@ -21,11 +21,9 @@ export function writeColumns(kind: IndexKind, readings: readonly Reading[]): str
 }
 
 interface Table {
-  readonly columns: readonly Column[];
+  readonly finder: ColumnFinder;
   /** The first index, then the difference of each position to the one before. */
   readonly steps: readonly number[];
-  /** The column of each reading. */
-  readonly columnOf: readonly number[];
   /** Within each position the readings come in the order of the columns, each tag once at most. */
   readonly isOrdered: boolean;
   readonly qualities: QualityNames;
@@ -36,7 +34,6 @@ function tabulate(kind: IndexKind, readings: readonly Reading[]): Table {
   const qualities = new QualityNames();
   const finder = new ColumnFinder(qualities);
   const steps: number[] = [];
-  const columnOf: number[] = [];
   let isOrdered = true;
   let lastIndex = 0;
   let last = -1;
@@ -48,13 +45,11 @@ function tabulate(kind: IndexKind, readings: readonly Reading[]): Table {
       lastIndex = reading.index;
       last = -1;
     }
-    const number = finder.find(reading.tag, last + 1);
+    const number = finder.add(reading, steps.length - 1, last + 1);
     if (number <= last) isOrdered = false;
     last = number;
-    columnOf.push(number);
-    finder.columns[number]!.add(steps.length - 1, reading.value, reading.quality);
   }
-  return { columns: finder.columns, steps, columnOf, isOrdered, qualities };
+  return { finder, steps, isOrdered, qualities };
 }
 
 function stepTo(index: number, last: number): number {
@@ -67,21 +62,21 @@ function toColumns(table: Table, readings: readonly Reading[]): ColumnsDocument 
   return {
     n: readings.length,
     t: table.steps,
-    tags: table.columns.map((column) => column.tag),
+    tags: table.finder.columns.map((column) => column.tag),
     ...table.qualities.member(),
-    cols: table.columns.map((column) => column.render(table.steps.length)),
+    cols: table.finder.columns.map((column) => column.render(table.steps.length)),
   };
 }
 
-function toRows(table: Table, readings: readonly Reading[]): ColumnsDocument {
-  const runs = new QualityRunner(table.qualities);
+function toRows({ finder, qualities }: Table, readings: readonly Reading[]): ColumnsDocument {
+  const runs = new QualityRunner(qualities);
   for (const reading of readings) runs.add(reading.quality);
   return {
     n: readings.length,
     t: readings.map((reading, at) => reading.index - (at === 0 ? 0 : readings[at - 1]!.index)),
-    tags: table.columns.map((column) => column.tag),
-    ...table.qualities.member(),
-    g: table.columnOf,
+    tags: finder.columns.map((column) => column.tag),
+    ...qualities.member(),
+    g: readings.map(({ tag }) => finder.numberOf(tag)),
     v: readings.map((reading) => reading.value),
     ...runs.member(),
   };
@@ -93,7 +88,7 @@ function prefersRows(table: Table, readings: number): boolean {
   let columnBytes = 0;
   // Beside one step a position, which both need: a "0," for each further reading of a position.
   let rowBytes = 2 * (readings - table.steps.length);
-  table.columns.forEach((column, number) => {
+  table.finder.columns.forEach((column, number) => {
     columnBytes += column.presenceBytes(table.steps.length);
     rowBytes += column.count * (digits(number) + 1);
   });
@@ -110,55 +105,84 @@ class ColumnFinder {
     this.#qualities = qualities;
   }
 
-  /** `expected`: polled tags repeat in one order, so a guess is nearly always right and spares the look-up. */
-  find(tag: string, expected: number): number {
-    if (this.columns[expected]?.tag === tag) return expected;
+  /** Returns the number of its column. `expected`: polled tags repeat in one order, so a guess is nearly always right and spares the look-up. */
+  add(reading: Reading, position: number, expected: number): number {
+    this.#qualities.note(reading.quality);
+    const number = this.columns[expected]?.tag === reading.tag ? expected : this.numberOf(reading.tag);
+    if (number === this.columns.length) this.columns.push(new Column(reading, position, this.#qualities));
+    else this.columns[number]!.add(reading, position);
+    return number;
+  }
+
+  numberOf(tag: string): number {
     const known = this.#numbers.get(tag);
     if (known !== undefined) return known;
     this.#numbers.set(tag, this.columns.length);
-    return this.columns.push(new Column(tag, new QualityRunner(this.#qualities))) - 1;
+    return this.columns.length;
   }
 }
 
+/** Nearly all have each position and are `good`: the lists that say otherwise are made only where they are needed. */
 class Column {
   readonly tag: string;
-  readonly #values: Value[] = [];
-  /** [skip, take, skip, take, ...]. */
-  readonly #presence: number[] = [];
-  #nextPosition = 0;
+  readonly #from: number;
+  readonly #values: Value[];
+  /** [skip, take, skip, take, ...]. Absent: one run. */
+  #runs: number[] | undefined;
+  #nextPosition: number;
   #isConstant = true;
-  readonly #qualities: QualityRunner;
+  readonly #names: QualityNames;
+  /** Absent: all `good`. */
+  #qualities: QualityRunner | undefined;
 
-  constructor(tag: string, qualities: QualityRunner) {
+  constructor({ tag, value, quality }: Reading, position: number, names: QualityNames) {
     this.tag = tag;
-    this.#qualities = qualities;
+    this.#names = names;
+    this.#from = position;
+    this.#nextPosition = position + 1;
+    this.#values = [value];
+    if (quality !== 'good') this.#note(quality);
   }
 
   get count(): number {
     return this.#values.length;
   }
 
-  add(position: number, value: Value, quality: string): void {
-    const presence = this.#presence;
-    if (position === this.#nextPosition && presence.length > 0) presence[presence.length - 1]!++;
-    else presence.push(position - this.#nextPosition, 1);
+  add({ value, quality }: Reading, position: number): void {
+    if (position !== this.#nextPosition) {
+      this.#runs ??= [this.#from, this.count];
+      this.#runs.push(position - this.#nextPosition, 1);
+    } else if (this.#runs) this.#runs[this.#runs.length - 1]!++;
     this.#nextPosition = position + 1;
-    if (this.#isConstant && this.#values.length > 0 && value !== this.#values[0]) this.#isConstant = false;
+    if (this.#isConstant && value !== this.#values[0]) this.#isConstant = false;
     this.#values.push(value);
-    this.#qualities.add(quality);
+    if (this.#qualities !== undefined || quality !== 'good') this.#note(quality);
   }
 
   presenceBytes(positions: number): number {
     if (this.count === positions) return 0;
-    return this.#presence.reduce((bytes, run) => bytes + digits(run) + 1, '{"v":,"p":[]}'.length);
+    return this.#presence().reduce((bytes, run) => bytes + digits(run) + 1, '{"v":,"p":[]}'.length);
   }
 
   render(positions: number): readonly Value[] | SparseColumn {
-    const presence = this.count === positions ? {} : { p: this.#presence };
-    const qualities = this.#qualities.member();
-    const values = this.#hasOneValue() ? { c: this.#values[0]! } : { v: this.#values };
-    if (values.v !== undefined && presence.p === undefined && qualities.q === undefined) return values.v;
-    return { ...values, ...presence, ...qualities };
+    const isFull = this.count === positions;
+    const isConstant = this.#hasOneValue();
+    if (isFull && !isConstant && this.#qualities === undefined) return this.#values;
+    return {
+      ...(isConstant ? { c: this.#values[0]! } : { v: this.#values }),
+      ...(isFull ? {} : { p: this.#presence() }),
+      ...this.#qualities?.member(),
+    };
+  }
+
+  #presence(): readonly number[] {
+    return this.#runs ?? [this.#from, this.count];
+  }
+
+  /** The quality of the last value; if it is the first that is not good, those before were all good. */
+  #note(quality: string): void {
+    this.#qualities ??= new QualityRunner(this.#names, this.count - 1);
+    this.#qualities.add(quality);
   }
 
   #hasOneValue(): boolean {
@@ -171,12 +195,17 @@ class Column {
 /** Numbers the qualities of a body in order of first appearance. */
 class QualityNames {
   readonly #numbers = new Map<string, number>();
+  #last = '';
+
+  /** To be called with the quality of each reading, in order. */
+  note(quality: string): void {
+    if (quality === this.#last) return;
+    this.#last = quality;
+    if (!this.#numbers.has(quality)) this.#numbers.set(quality, this.#numbers.size);
+  }
 
   numberOf(quality: string): number {
-    const known = this.#numbers.get(quality);
-    if (known !== undefined) return known;
-    this.#numbers.set(quality, this.#numbers.size);
-    return this.#numbers.size - 1;
+    return this.#numbers.get(quality)!;
   }
 
   member(): { qs?: readonly string[] } {
@@ -191,8 +220,12 @@ class QualityRunner {
   #last = '';
   #allGood = true;
 
-  constructor(names: QualityNames) {
+  /** `good`: so many before the first that is added. */
+  constructor(names: QualityNames, good = 0) {
     this.#names = names;
+    if (good === 0) return;
+    this.#last = 'good';
+    this.#runs.push(names.numberOf('good'), good);
   }
 
   add(quality: string): void {

@@ -12,13 +12,19 @@ export interface LastValues {
 const maxTags = 10_000;
 
 export function createLastValues(): LastValues {
-  const byTag = new Map<string, Reading>();
+  // Copies, overwritten in place: a reading that is kept until the next one lives too long to be collected cheaply.
+  const byTag = new Map<string, { -readonly [K in keyof Reading]: Reading[K] }>();
   return {
     take(readings) {
-      for (const reading of readings) {
-        if (byTag.size < maxTags || byTag.has(reading.tag)) byTag.set(reading.tag, reading);
+      for (const { index, tag, value, quality } of readings) {
+        const known = byTag.get(tag);
+        if (known !== undefined) {
+          known.index = index;
+          known.value = value;
+          known.quality = quality;
+        } else if (byTag.size < maxTags) byTag.set(tag, { index, tag, value, quality });
       }
     },
-    list: () => [...byTag.values()],
+    list: () => [...byTag.values()].map((reading) => ({ ...reading })),
   };
 }

@@ -7,7 +7,7 @@
 import type { Quality, Reading } from '../../wire/reading.ts';
 import { Continuation } from '../sources/continuation.ts';
 import type { SourceEvent, SourceSink } from '../sources/source.ts';
-import { type Offset, StreamScale } from './stream-scale.ts';
+import { type Offset, type Placed, StreamScale } from './stream-scale.ts';
 
 export interface StampingOptions {
   readonly batchId: string;
@@ -148,16 +148,22 @@ export class StampingSink implements SourceSink {
       case 'broken':
         return inner.emit({ ...event, at: scale.end(event.at) });
       case 'readings': {
-        const placed = event.readings.map((reading) => this.#stamp(reading));
+        const placed = this.#stamped(event.readings);
         const readings = below === undefined ? placed : placed.filter(({ index }) => index >= below);
         return readings.length === 0 || inner.emit({ ...event, readings });
       }
     }
   }
 
-  #stamp(reading: Reading): Reading {
-    const { index, marked } = this.#scale.place(reading.index);
-    return { ...reading, index, quality: marked ? mark(reading.quality) : reading.quality };
+  #stamped(readings: readonly Reading[]): readonly Reading[] {
+    let local = Number.NaN;
+    let place: Placed | undefined;
+    return readings.map(({ index, tag, value, quality }) => {
+      // Those of one moment share their place.
+      if (place === undefined || index !== local) place = this.#scale.place(index);
+      local = index;
+      return { index: place.index, tag, value, quality: place.marked ? mark(quality) : quality };
+    });
   }
 
   #follow(event: SourceEvent): void {

@@ -13,12 +13,15 @@ export function bytePositions(size: number, order: ByteOrder): readonly number[]
   });
 }
 
+/** They are in big-endian order as they are. */
+export function isBigEndian(size: number, order: ByteOrder): boolean {
+  return bytePositions(size, order).every((from, to) => from === to);
+}
+
 /** Returns the value's `size` bytes from byte `start` on, most significant first; valid until the next call. */
 export function toBigEndian(size: number, order: ByteOrder): (bytes: Buffer, start: number) => Buffer {
+  if (isBigEndian(size, order)) return (bytes, start) => bytes.subarray(start, start + size);
   const positions = bytePositions(size, order);
-  if (positions.every((from, to) => from === to)) {
-    return (bytes, start) => bytes.subarray(start, start + size);
-  }
   const bigEndian = Buffer.alloc(size);
   return (bytes, start) => {
     for (let at = 0; at < size; at++) bigEndian[at] = bytes[start + positions[at]!]!;

@@ -1,7 +1,7 @@
 // Decodes the bytes that a device sent to values. Pure: a coding is compiled once into a function of bytes.
 import { HoldfastError } from '../../../kernel/errors.ts';
 import type { Value } from '../../../wire/reading.ts';
-import { toBigEndian } from './byte-order.ts';
+import { isBigEndian, toBigEndian } from './byte-order.ts';
 import {
   type ByteOrder,
   isNumberType,
@@ -124,6 +124,7 @@ function readBcd(bytes: Buffer, start: number, size: number): number {
 }
 
 function inOrder(read: NumberReader, size: number, order: ByteOrder): NumberReader {
+  if (isBigEndian(size, order)) return read;
   const bigEndian = toBigEndian(size, order);
   return (bytes, start) => read(bigEndian(bytes, start), 0);
 }

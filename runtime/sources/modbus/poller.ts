@@ -243,7 +243,8 @@ export function timeReading(tag: string, timestamp: number | undefined, index: n
 }
 
 export function toReading(tag: MappedTag, bytes: Buffer, at: number, index: number): Reading {
-  return { index, tag: tag.name, ...tag.read(bytes, at) };
+  const { value, quality } = tag.read(bytes, at);
+  return { index, tag: tag.name, value, quality };
 }
 
 function toRefused(tag: MappedTag, { reason }: Refusal, index: number): Reading {
