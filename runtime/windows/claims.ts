@@ -43,7 +43,7 @@ export interface Beginning {
 export class Claims {
   readonly #isTime: boolean;
   /** The equipment's clock may be set back. */
-  readonly #mayGoBack: boolean;
+  #mayGoBack = false;
   /** Everything below counts as claimed. */
   #floor: number | undefined;
   /** Monotonic ms at which the floor was reached; undefined where that is not known. */
@@ -66,11 +66,16 @@ export class Claims {
     const { floor, seen, ageMs = unknownAgeMs, continuity } = start;
     const { now = 0, isOwnClock = false } = options;
     this.#isTime = index === 'time';
-    this.#mayGoBack = this.#isTime && !isOwnClock;
+    this.isOwnClock = isOwnClock;
     this.#floor = floor;
     if (seen !== undefined) this.#sentAhead = { to: seen, at: undefined };
     if (floor !== undefined) this.#last = { end: Math.max(floor, seen ?? floor), at: now - ageMs };
     this.#isLost = continuity === 'lost' && start.ageMs !== undefined;
+  }
+
+  /** As in the options: another source may feed the stream from now on. */
+  set isOwnClock(isOwnClock: boolean) {
+    this.#mayGoBack = this.#isTime && !isOwnClock;
   }
 
   /** The end of all that was ever claimed. */

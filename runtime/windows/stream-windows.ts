@@ -13,6 +13,7 @@
 // - What comes below an end that was closed, or while observation is broken, goes out as a late window: it adds its
 //   readings, and claims nothing.
 // - A source that breaks the port's rules gets a break, and is told so: the hole says what is not known.
+import { isDeepStrictEqual } from 'node:util';
 import { isIndex } from '../../wire/index-position.ts';
 import type { Reading } from '../../wire/reading.ts';
 import type { Window } from '../../wire/window.ts';
@@ -32,7 +33,7 @@ export class StreamWindows {
   #estimate: SizeEstimate;
   #isUnordered: boolean;
   readonly #claims: Claims;
-  readonly #pace: Pace;
+  #pace: Pace;
   #open: OpenWindow | undefined;
   /** Whether a proof that observation went on counts: not once something was lost here. */
   #mayContinue: boolean;
@@ -142,10 +143,15 @@ export class StreamWindows {
     for (const index of indexes) this.#claims.forbid(index, now);
   }
 
-  /** A new session with perhaps other options: observation starts when the source says so. */
-  reopen(isUnordered: boolean): void {
+  /** A new source, with perhaps other options: observation starts when it says so. */
+  reopen({ isUnordered, pace }: Pick<StreamWindowsOptions, 'isUnordered' | 'pace'>, at: Moment): void {
     this.interrupt();
     this.#isUnordered = isUnordered;
+    if (isDeepStrictEqual(pace, this.#options.pace)) return;
+    // Another clock, or another way to here, gives the positions: what the former showed bounds nothing.
+    this.#pace = createPace(this.#options.index, pace, { ...this.known(at), now: at.now });
+    this.#claims.isOwnClock = pace === 'own';
+    this.#options = { ...this.#options, pace };
   }
 
   /** The stream's earlier claims are no longer known: nothing may be observed across this moment. */

@@ -237,6 +237,39 @@ describe('windows of all streams', () => {
     expect(store.windows).toEqual(['a 0-6 1 lane', 'a 20-26 1 lane']);
   });
 
+  it('are bounded by the clock of the source that feeds the stream now, whatever fed it before a reload', async () => {
+    const { clock, store, windows } = start();
+    const stream = { batchId: 'a', index: 'time' } as const;
+    const own = windows.openStream({ ...stream, pace: 'own' });
+    own.emit({ kind: 'resumed', at: 0 });
+    say(own, 5);
+    const live = windows.openStream({ ...stream, pace: 'live' });
+    live.emit({ kind: 'resumed', at: 100 });
+    expect(live.emit({ kind: 'observed', until: 7_200_000 })).toBe(false);
+    live.emit({ kind: 'resumed', at: 200 });
+    say(live, 300);
+    const queued = windows.openStream({ ...stream, pace: { silenceMs: 60_000 } });
+    queued.emit({ kind: 'resumed', at: 1000 });
+    expect(queued.emit({ kind: 'observed', until: 60_000 })).toBe(true);
+    void windows.closeAll();
+    await clock.advance(200);
+    expect(store.windows).toEqual(['a 0-6 1 lane', 'a 200-301 1 lane', 'a 1000-60000 0 lane']);
+  });
+
+  it('leave out what a clock of equipment may have come by that is behind the gateway, which fed the stream before', async () => {
+    const { clock, store, windows } = start();
+    const stream = { batchId: 'a', index: 'time' } as const;
+    const own = windows.openStream({ ...stream, pace: 'own' });
+    own.emit({ kind: 'resumed', at: 0 });
+    own.emit({ kind: 'observed', until: 10_000 });
+    const live = windows.openStream({ ...stream, pace: 'live' });
+    live.emit({ kind: 'resumed', at: 5000 });
+    live.emit({ kind: 'observed', until: 12_500 });
+    void windows.closeAll();
+    await clock.advance(200);
+    expect(store.windows).toEqual(['a 0-10000 0 lane', 'a 12001-12500 0 lane']);
+  });
+
   it('start above what an earlier run claimed', async () => {
     const store = new FakeStore();
     store.floor = 100;

@@ -83,7 +83,9 @@ class AllWindows implements Windows {
     const start = this.#options.store.openStream(batchId, index);
     let member = this.#members.get(batchId);
     if (member !== undefined) {
-      this.#change(member, () => member?.windows.reopen(options.isUnordered ?? false));
+      const { isUnordered = false, pace = 'live' } = options;
+      const at = momentOf(this.#options.clock);
+      this.#change(member, () => member?.windows.reopen({ isUnordered, pace }, at));
     } else {
       if (this.#members.size >= this.#limits.maxStreams) {
         throw new HoldfastError(
