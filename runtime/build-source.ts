@@ -5,6 +5,7 @@ import type { Metrics } from '../kernel/metrics.ts';
 import type { Random } from '../kernel/random.ts';
 import { adapterOf, type MakeSource } from './adapters.ts';
 import { type SourceConfig, tagsOf } from './config/schema.ts';
+import type { KnownEquipment } from './known-equipment.ts';
 import type { LearnedBook } from './sources/learned.ts';
 import type { SourceSink } from './sources/source.ts';
 import { type SupervisedSource, superviseSource } from './sources/supervisor.ts';
@@ -20,13 +21,14 @@ interface BuildParts {
   readonly metrics: Metrics;
   readonly log: Log;
   readonly learned?: LearnedBook;
+  readonly equipment?: KnownEquipment;
 }
 
 /** A source with its supervisor, feeding its windows. The stream may be open already, and then goes on. */
 export function buildSource(
   settings: SourceConfig,
   batchId: string,
-  { windows, siteClock, makeSource, clock, random, metrics, log, learned }: BuildParts,
+  { windows, siteClock, makeSource, clock, random, metrics, log, learned, equipment }: BuildParts,
 ): SupervisedSource {
   const { name } = settings;
   const sourceLog = log.child({ part: 'source', source: name });
@@ -40,6 +42,8 @@ export function buildSource(
   const { index, isUnordered = false } = source;
   const pace = source.stampedByGateway ? 'own' : (source.queued ?? 'live');
   const [inner, stream] = openWindows({ batchId, index, isUnordered, pace }, windows);
+  if (equipment?.isSame(batchId, settings, windows.known(batchId)?.floor) === false)
+    windows.changeEquipment(batchId);
   // What the equipment stamps, or numbers, needs no clock of ours.
   const sink = source.stampedByGateway ? siteClock.open(inner, stream) : inner;
   const { writable: writableOf, texts } = adapterOf(settings);

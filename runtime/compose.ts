@@ -24,6 +24,7 @@ import type { LogEntry } from './health/log-entry.ts';
 import { lifeIn } from './health/reported-state.ts';
 import type { DampingSettings, StartJournal } from './health/start-journal.ts';
 import { statusAddress } from './health/status-address.ts';
+import { KnownEquipment } from './known-equipment.ts';
 import { createBackfillJobs } from './methods/backfill-jobs.ts';
 import type { BackfillJobs, HistoryAnswer } from './methods/backfill-jobs-api.ts';
 import { makeReports, type Reports } from './reports.ts';
@@ -220,7 +221,8 @@ async function makeIntake(edges: Edges, disk: Disk, config: Config): Promise<Int
   const makeSource = edges.makeAdapters(inputs);
   const backpressure = applyBackpressure(spool, windows, (batchId) => typeof history(batchId) === 'object');
   const learned = await LearnedBook.open(spool, log);
-  const building = { windows, siteClock, makeSource, clock, random, metrics, log, learned };
+  const equipment = await KnownEquipment.open(spool, log);
+  const building = { windows, siteClock, makeSource, clock, random, metrics, log, learned, equipment };
   const closeStream = async (batchId: string) => {
     if (await siteClock.close(batchId)) await windows.closeStream(batchId);
   };

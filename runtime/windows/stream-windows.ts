@@ -19,13 +19,14 @@ import type { Reading } from '../../wire/reading.ts';
 import type { Window } from '../../wire/window.ts';
 import type { SourceEvent } from '../sources/source.ts';
 import { Claims } from './claims.ts';
+import { ClosedWindows } from './closed-windows.ts';
 import { LateReadings } from './late-readings.ts';
 import { OpenWindow, type Sized } from './open-window.ts';
 import { createPace, type Pace } from './pace.ts';
 import { type Intake, takeIn } from './reading-intake.ts';
 import { SizeEstimate } from './size-estimate.ts';
 import { ageOf, type Moment } from './stream-age.ts';
-import type { ClosedWindow, StreamChange, StreamStart } from './window-store.ts';
+import type { StreamChange, StreamStart } from './window-store.ts';
 import type { StreamWindowsOptions } from './windows-api.ts';
 
 export class StreamWindows {
@@ -41,11 +42,9 @@ export class StreamWindows {
   #number: number | undefined;
   #committedNumber: number | undefined;
   #committedFloor: number | undefined;
-  #closed: ClosedWindow[] = [];
-  #closedBytes = 0;
+  readonly closed = new ClosedWindows();
   readonly #late = new LateReadings();
   #restart = false;
-  #skip = 0;
   /** The open window begins where an earlier process ended, by the word of the disk. */
   #goesOnFromDisk = false;
   #hasBegun = false;
@@ -95,11 +94,7 @@ export class StreamWindows {
   }
   /** Estimated memory of what is not handed over yet, in bytes. */
   get memoryBytes(): number {
-    return (this.#open?.bytes ?? 0) + this.#closedBytes + this.#late.bytes;
-  }
-
-  skipNext(count: number): void {
-    this.#skip += count;
+    return (this.#open?.bytes ?? 0) + this.closed.bytes + this.#late.bytes;
   }
 
   setLimits(limits: Pick<StreamWindowsOptions, 'ageMs' | 'quietMs' | 'maxBytes' | 'maxReadings'>): void {
@@ -160,6 +155,12 @@ export class StreamWindows {
     this.#mayContinue = false;
   }
 
+  /** Other equipment feeds the stream from now on: its numbers are not those of the former. */
+  changeEquipment(): void {
+    this.loseContinuity();
+    this.#number = undefined;
+  }
+
   /**
    * The disk turns out to have lost what was claimed before this process began. A window that goes on from there, and did
    * not close yet, claims nothing: its readings go up as late ones.
@@ -198,7 +199,7 @@ export class StreamWindows {
   /** What a commit would have to write. `progress`: only how far observation reaches. */
   dirty(): 'no' | 'progress' | 'readings' {
     const open = this.#open;
-    if (this.#closed.length > 0 || this.#restart || !this.#late.isEmpty) return 'readings';
+    if (!this.closed.isEmpty || this.#restart || !this.#late.isEmpty) return 'readings';
     const isNew =
       this.#number !== this.#committedNumber || this.#claims.reached().floor !== this.#committedFloor;
     return open?.dirty() === 'readings' ? 'readings' : isNew ? 'progress' : (open?.dirty() ?? 'no');
@@ -215,14 +216,12 @@ export class StreamWindows {
     const change: StreamChange = {
       batchId,
       index,
-      closed: this.#closed,
+      closed: this.closed.take(),
       restart: this.#restart,
       ...(append === undefined ? {} : { append }),
       ...this.#claims.reached(),
       ...(this.#number === this.#committedNumber ? {} : { number: this.#number! }),
     };
-    this.#closed = [];
-    this.#closedBytes = 0;
     this.#restart = false;
     this.#committedNumber = this.#number;
     this.#committedFloor = change.floor;
@@ -393,11 +392,7 @@ export class StreamWindows {
 
   #addClosed(window: Window, readings: readonly Reading[], plainBytes: number, late: boolean): void {
     const { batchId, index } = this.#options;
-    const skip = !late && this.#skip > 0;
-    if (skip) this.#skip--;
-    const batch = { batchId, index, window, readings };
-    this.#closed.push({ batch, late, to: skip ? 'archive' : 'lane', plainBytes });
-    this.#closedBytes += plainBytes;
+    this.closed.add({ batchId, index, window, readings }, plainBytes, late);
   }
 
   #isIndex(value: number): boolean {

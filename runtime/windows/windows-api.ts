@@ -86,6 +86,8 @@ export interface Windows {
   pause(isPaused: ((batchId: string) => boolean) | undefined): void;
   /** The disk turned out to have lost claims: as `StreamStart.continuity` `lost`, for all streams. */
   loseContinuity(): void;
+  /** Other equipment feeds the stream from now on: nothing proves that it went on from the former. */
+  changeEquipment(batchId: string): void;
   /**
    * How far the stream is settled: no window will ever claim anything below, and what claims something there is on the
    * disk once this resolves. Undefined where the stream is not open.

@@ -128,7 +128,7 @@ class AllWindows implements Windows {
   }
 
   skipNext(batchId: string, count: number): void {
-    this.#members.get(batchId)?.windows.skipNext(count);
+    this.#members.get(batchId)?.windows.closed.skipNext(count);
   }
 
   pause(isPaused: ((batchId: string) => boolean) | undefined): void {
@@ -138,6 +138,11 @@ class AllWindows implements Windows {
   loseContinuity(): void {
     for (const member of this.#members.values()) this.#change(member, () => member.windows.loseDisk());
     this.#schedule(this.#limits.commitIntervalMs);
+  }
+
+  changeEquipment(batchId: string): void {
+    const member = this.#members.get(batchId);
+    if (member !== undefined) this.#change(member, () => member.windows.changeEquipment());
   }
 
   settled(batchId: string): Promise<number | undefined> | undefined {
