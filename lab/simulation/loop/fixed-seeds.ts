@@ -22,7 +22,7 @@ export const metByFixedSeeds: Readonly<Partial<Record<Fault['kind'], readonly St
   'kill-detector': ['down', 'repairing', 'tight', 'well'],
   link: ['down', 'repairing', 'tight', 'well'],
   lose: ['cut off', 'repairing', 'tight', 'well'],
-  'lose-answers': ['repairing', 'tight', 'well'],
+  'lose-answers': ['tight', 'well'],
   'lose-calls': ['tight'],
   move: ['equipment away', 'tight', 'well'],
   'power-cut': ['starting', 'tight', 'well'],
