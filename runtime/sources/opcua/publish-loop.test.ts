@@ -33,6 +33,9 @@ async function handOn(messages: readonly Published[], kept: readonly Published[]
     onMessage: ({ sequence }, lost) => {
       taken.push({ sequence, lost });
     },
+    onLate: ({ sequence }) => {
+      taken.push({ sequence, lost: -1 });
+    },
   });
   await expect(loop.run()).rejects.toThrow('no more');
   return taken;
@@ -75,7 +78,8 @@ describe('messages of a subscription', () => {
     expect(taken).toEqual([
       { sequence: 1, lost: 0 },
       { sequence: 3, lost: 1 },
-      { sequence: 2, lost: 0 },
+      // It comes late.
+      { sequence: 2, lost: -1 },
       { sequence: 4, lost: 0 },
     ]);
   });

@@ -13,6 +13,8 @@ export interface PublishLoopOptions {
   readonly silenceMs: number;
   /** In order. `lost` messages before this one are gone for good. */
   readonly onMessage: (message: Published, lost: number) => void | Promise<void>;
+  /** One that was told to be lost comes after all. */
+  readonly onLate: (message: Published) => void;
 }
 
 /** Enough to have one at the server while another is on its way. */
@@ -78,14 +80,14 @@ export class PublishLoop {
   }
 
   async #take(message: Published): Promise<void> {
-    const { subscription, onMessage } = this.#options;
+    const { subscription, onMessage, onLate } = this.#options;
     // Left over from a session before: not ours to take.
     if (message.subscriptionId !== subscription.id) return;
     if (message.ended) throw subscriptionLost(message.ended.name);
     if (this.#isOld(message)) return;
     if (this.#isLate(message)) {
       this.#note(message);
-      await onMessage(message, 0);
+      onLate(message);
       return;
     }
     const missing = this.#missing(message.sequence);

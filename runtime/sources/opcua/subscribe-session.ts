@@ -118,6 +118,12 @@ export class SubscribeSession {
       clock,
       silenceMs: silenceMsOf(config, subscription),
       onMessage: (message, lost) => this.#take(message, lost, subscription),
+      onLate: ({ publishedAt, values }) => {
+        for (const { handle, value } of values) {
+          const name = this.#names.get(handle);
+          if (name !== undefined) this.#timeline.addLate(name, value, publishedAt);
+        }
+      },
     }).run();
   }
 

@@ -125,6 +125,20 @@ describe('what an item is said to have held', () => {
     expect(seen()).toEqual(['a=1@0', 'a=2@1500', 'a=3@1550', 'a=3@2101']);
   });
 
+  it('is not what comes late in a message whose loss was told: that is given at its time, and no more', () => {
+    const { timeline, seen, begin, message } = make();
+    timeline.watch(T - 100);
+    timeline.add('a', at(-50, 1), T);
+    begin(0);
+    message(1000);
+    timeline.lose('messages-lost', T + 1600);
+    timeline.addRead('a', at(1550, 3), T + 1600);
+    message(1600);
+    timeline.addLate('a', at(1300, 2), T + 1400);
+    message(3000);
+    expect(seen()).toEqual(['a=1@0', 'a=3@1550', 'a=2@1300', 'a=3@1601']);
+  });
+
   it('is behind what was read again once messages are lost: another of its time may have been among them', () => {
     const { timeline, sink, seen, begin, message } = make();
     timeline.watch(T - 100);

@@ -122,6 +122,14 @@ export class Timeline {
     this.#place(tag, contentOf(value), stamp, before !== undefined && stamp.own !== before);
   }
 
+  /** Out of a message that came after its loss was told: newer ones came before, so it says nothing of what is held. */
+  addLate(tag: string, value: WireValue, publishedAt: number): void {
+    const { index, own, odd, server } = stampOf(value, publishedAt, this.#options.timestamp);
+    const content = contentOf(value);
+    const quality = odd ? doubt(content.quality, odd) : content.quality;
+    this.#giveLate([{ index, own, server, tag, value: content.value, quality, isNews: true }]);
+  }
+
   /** A tag that has no value, for a reason that the server gave. */
   addRefused(tag: string, quality: Quality): void {
     this.#pending.pushRefused(tag, quality, this.#until);
