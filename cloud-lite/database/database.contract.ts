@@ -1,4 +1,13 @@
 import { beforeAll, describe, expect, test } from 'vitest';
+import { silentLog } from '../../kernel/log.ts';
+import { noMetrics } from '../../kernel/metrics.ts';
+import { systemRandom } from '../../kernel/random.ts';
+import { VirtualClock } from '../../kernel/testing/virtual-clock.ts';
+import { createIngestor } from '../ingest/ingestor.ts';
+import { waiveRange } from '../repair/actions.ts';
+import type { RepairLimits } from '../repair/decide.ts';
+import { sweep } from '../repair/sweep.ts';
+import { emptyDatabase } from '../testing/databases.ts';
 import type { Database } from './database.ts';
 import { migrate } from './migrate.ts';
 
@@ -85,6 +94,26 @@ export function databaseContract(open: () => Database): void {
         code: 'database-failed',
         retryable: true,
       });
+    });
+
+    test('that a newer detector has brought further is written by none that does not know it', async () => {
+      const clock = new VirtualClock();
+      const ingestor = createIngestor({ database, clock, log: silentLog, metrics: noMetrics });
+      const partition = { hub: 'h', consumerGroup: 'g', partitionId: '0' };
+      const limits = {} as RepairLimits;
+      await emptyDatabase(database);
+      await database.query(`insert into schema_version (version, name) values (9999, 'of a newer one')`);
+      try {
+        const code = 'database-other-schema';
+        await expect(migrate(database)).rejects.toMatchObject({ code });
+        await expect(ingestor.ingest(partition, [null])).rejects.toMatchObject({ code, retryable: true });
+        await expect(sweep(database, systemRandom, 0, limits)).rejects.toMatchObject({ code });
+        await expect(waiveRange(database, 1, { start: 0, end: 1 }, '', 0)).rejects.toMatchObject({ code });
+        expect(await database.query('select from set_aside')).toEqual([]);
+      } finally {
+        await database.query('delete from schema_version where version = 9999');
+      }
+      expect(await ingestor.ingest(partition, [null])).toMatchObject({ setAside: 1 });
     });
 
     test('is not migrated twice', async () => {

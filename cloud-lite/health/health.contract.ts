@@ -14,6 +14,7 @@ import { listAlerts, raiseAlerts } from './alerts.ts';
 import { deliverAlerts, tellAlerts } from './delivery.ts';
 import { restingStamps, settledStamps, settleFutureStamps } from './future-stamps.ts';
 import { deleteEmptyStreams, deleteOldHistory } from './housekeeping.ts';
+import { createMonitor } from './monitor.ts';
 import { judgeSilence } from './silence.ts';
 
 /** The contract of the monitor's parts, on any database. */
@@ -44,6 +45,37 @@ export function healthContract(open: () => Database): void {
         await judge();
       }
       expect(await kinds()).toEqual(['stream-silent stops', 'stream-resumed stops']);
+    });
+
+    test('what cannot be judged does not keep silence from being told', async () => {
+      const failing: Database = {
+        ...database,
+        transaction: (work) =>
+          database.transaction((session) =>
+            work({
+              ...session,
+              query: (sql, params) =>
+                sql.includes('told_loss')
+                  ? Promise.reject(new Error('of one stream'))
+                  : session.query(sql, params),
+            }),
+          ),
+      };
+      const monitor = createMonitor({
+        ...{ database: failing, clock, log: silentLog, metrics: noMetrics, silenceMs },
+        ...{ lastsMs: silenceMs, longestMs: silenceMs, historyMs: silenceMs },
+      });
+      await send('d', 'stops', 0);
+      const stop = new AbortController();
+      const done = monitor.run(stop.signal);
+      for (let look = 0; look < 200 && (await kinds()).length === 0; look++) {
+        await clock.advance(15_000);
+        await send('d', 'goes on', 0);
+        await markRead(database, partition, clock.now());
+      }
+      stop.abort();
+      await done;
+      expect(await kinds()).toEqual(['stream-silent stops']);
     });
 
     const late = (n: number) => ({ start: 0, end: 1, late: n });

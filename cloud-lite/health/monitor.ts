@@ -3,7 +3,7 @@ import { type Clock, sleep } from '../../kernel/clock.ts';
 import { describeError } from '../../kernel/errors.ts';
 import type { Log } from '../../kernel/log.ts';
 import type { Metrics } from '../../kernel/metrics.ts';
-import type { Database } from '../database/database.ts';
+import type { Database, Session } from '../database/database.ts';
 import { readSummary } from '../ledger/summary.ts';
 import { judgeAway } from './away.ts';
 import { settleFutureStamps } from './future-stamps.ts';
@@ -52,19 +52,22 @@ export function createMonitor(options: MonitorOptions): Monitor {
   let stampsDueAt = clock.monotonic() + firstStampsMs;
   let last = { now: clock.now(), at: clock.monotonic() };
 
-  const judge = () =>
+  const judgements: readonly ((session: Session, now: number) => Promise<void>)[] = [
+    (session, now) => judgeSilence(session, now, silenceMs),
+    (session, now) => judgeUnread(session, now, silenceMs),
+    (session, now) => judgeLasting(session, now, options.lastsMs),
+    judgeLosses,
+    judgeAway,
+    judgeRefused,
+  ];
+
+  const inTurn = (judge: (typeof judgements)[number]) => () =>
     database.transaction(async (session) => {
       const [row] = await session.query<{ locked: boolean }>(
         'select pg_try_advisory_xact_lock($1) as locked',
         [monitorLock],
       );
-      if (!row!.locked) return;
-      await judgeSilence(session, clock.now(), silenceMs);
-      await judgeUnread(session, clock.now(), silenceMs);
-      await judgeLasting(session, clock.now(), options.lastsMs);
-      await judgeLosses(session, clock.now());
-      await judgeAway(session, clock.now());
-      await judgeRefused(session, clock.now());
+      if (row!.locked) await judge(session, clock.now());
     });
 
   const clean = async () => {
@@ -93,7 +96,8 @@ export function createMonitor(options: MonitorOptions): Monitor {
 
   // Each by itself: what fails, or has much to do, must not keep the others from being looked after.
   const look = async (signal: AbortSignal) => {
-    for (const work of [judge, settleStamps, () => showGauges(database, metrics, clock.now()), clean]) {
+    const gauges = () => showGauges(database, metrics, clock.now());
+    for (const work of [...judgements.map(inTurn), settleStamps, gauges, clean]) {
       await work().catch((error: unknown) => {
         if (!signal.aborted)
           log.error(

@@ -4,6 +4,7 @@ import { HoldfastError } from '../../kernel/errors.ts';
 const told: Readonly<Record<string, string>> = {
   'database-failed': 'the database does not answer, or takes nothing',
   'database-too-slow': 'the database took too long',
+  'database-other-schema': 'the database has another version of the schema than this detector needs',
   'database-refused-data': 'the database refused what was to be written',
 };
 

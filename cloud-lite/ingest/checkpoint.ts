@@ -1,6 +1,7 @@
 // Where each partition has been read to. Written in the transaction that writes the ledger: after a crash
 // both are there or neither, so nothing is counted twice and nothing is missed.
 import type { Session } from '../database/database.ts';
+import { expectSchema, schemaColumn } from '../database/schema.ts';
 import type { PartitionRef, SoundEvent } from './event-source.ts';
 
 /** Before the first event of a partition. */
@@ -46,7 +47,7 @@ export interface LockedCheckpoint {
 
 /**
  * Locks the partition's row until the transaction ends. The lock makes two instances that both believe to own the
- * partition take turns.
+ * partition take turns. @throws as `expectSchema`.
  */
 export async function lockCheckpoint(session: Session, partition: PartitionRef): Promise<LockedCheckpoint> {
   const key = [partition.hub, partition.consumerGroup, partition.partitionId];
@@ -56,6 +57,9 @@ export async function lockCheckpoint(session: Session, partition: PartitionRef):
      values ($1, $2, $3, $4, '', 0, 0, 0) on conflict do nothing`,
     [...key, beforeFirst],
   );
+  // The version of the schema first: of another one, the rest of the statement may not fit.
+  const [known] = await session.query<{ schema: number }>(`select ${schemaColumn}`);
+  expectSchema(known!.schema);
   const [row] = await session.query<LockedCheckpoint>(
     `select sequence_number as "sequenceNumber", enqueued_at as "enqueuedAt", to_jsonb(leapt_from) as "leaptFrom",
             stamp

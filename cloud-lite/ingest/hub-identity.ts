@@ -78,8 +78,7 @@ function changeOf(
 ): HubChange {
   const same = before.find((row) => row.hub === hub && row.consumer_group === consumerGroup);
   const created = same?.created_at ?? 0;
-  // 0 is a hub that does not say it.
-  if (created !== 0 && facts.createdAt !== 0 && facts.createdAt !== created) return 'remade';
+  if (isMadeAnew(created, facts.createdAt)) return 'remade';
   const isRemade = checkpoints.some((checkpoint) => {
     // Another instance has seen it already, and put the checkpoint back.
     const isPutBack = (current.get(checkpoint.partitionId) ?? beforeFirst) < checkpoint.sequenceNumber;
@@ -91,16 +90,26 @@ function changeOf(
   return sameIds(same.partition_ids, facts.partitionIds) ? 'none' : 'repartitioned';
 }
 
+/** 0 is a hub that does not say it. */
+const isMadeAnew = (before: number, now: number) => before !== 0 && now !== 0 && before !== now;
+
+/** It was made anew, or has other partitions. */
+export const isOtherHub = (before: HubFacts, now: HubFacts): boolean =>
+  isMadeAnew(before.createdAt, now.createdAt) || !sameIds(before.partitionIds, now.partitionIds);
+
 /** The partition has never had such an event: it is not the partition that the checkpoint was taken from. */
-function isBeyond(
-  { sequenceNumber, enqueuedAt, leaptFrom }: Checkpoint,
-  facts: PartitionFacts | undefined,
-): boolean {
-  if (facts === undefined || sequenceNumber === beforeFirst) return false;
-  // A number to which one event leapt alone may be no number of the hub.
-  if (facts.newest < (leaptFrom[0] ?? sequenceNumber)) return true;
+function isBeyond(checkpoint: Checkpoint, facts: PartitionFacts | undefined): boolean {
+  if (facts === undefined || checkpoint.sequenceNumber === beforeFirst) return false;
+  if (isShorter(checkpoint, facts)) return true;
   // Times of a partition never go back; so what came later cannot have come before.
-  return facts.newestAt > 0 && facts.newestAt < enqueuedAt - timeErrorMs;
+  return facts.newestAt > 0 && facts.newestAt < checkpoint.enqueuedAt - timeErrorMs;
+}
+
+/** The partition never had as many events as were read. `checkpoint`: as it was before the hub was asked. */
+export function isShorter(checkpoint: Checkpoint | undefined, { newest }: PartitionFacts): boolean {
+  if (checkpoint === undefined || checkpoint.sequenceNumber === beforeFirst) return false;
+  // A number to which one event leapt alone may be no number of the hub.
+  return newest < (checkpoint.leaptFrom[0] ?? checkpoint.sequenceNumber);
 }
 
 /** The partition's event of the number that was taken last is another one: the hub had it at another time. */

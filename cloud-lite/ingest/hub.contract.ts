@@ -216,22 +216,48 @@ export function hubContract(open: () => Database): void {
     });
 
     /** One look of the watch at a partition that the reader waits for. */
-    const look = async (facts: { isEmpty: boolean; newest: number; newestAt: number }) => {
+    const look = async (
+      facts: { isEmpty: boolean; newest: number; newestAt: number },
+      became: { createdAt?: number; partitionIds?: readonly string[] } = {},
+    ) => {
       const { hub, consumerGroup } = partition;
       const stop = new AbortController();
-      // Asked for the first time it is told to end: the look under way ends first.
-      const asked = async () => {
-        stop.abort();
-        return facts;
-      };
-      const client = { hub, facts: asked } as unknown as EventHubClient;
+      const before = { createdAt: 1, partitionIds: ['0'] };
+      let isBegun = false;
+      const client = {
+        hub,
+        hubFacts: async () => (isBegun ? { ...before, ...became } : before),
+        // Asked for the first time it is told to end: the look under way ends first.
+        facts: async () => {
+          if (isBegun) stop.abort();
+          return isBegun ? facts : { isEmpty: true, newest: 1e9, newestAt: clock.now() };
+        },
+      } as unknown as EventHubClient;
       const options = { client, consumerGroup, database, clock, log: silentLog };
       const watch = new PartitionWatch({ ...options, stallMs: minute, inspectIntervalMs: 1000 });
+      await watch.settleHub();
+      isBegun = true;
       watch.waiting('0');
       const done = watch.run(stop.signal);
+      done.catch(() => {});
       await clock.advance(1000);
       await done;
     };
+    const knownUntil = async () =>
+      (await database.query<{ at: number }>('select known_until as at from partition_known'))[0]?.at;
+
+    test.each<[string, number, object]>([
+      ['has had fewer events than were read of it', 1, {}],
+      ['was made at another time', 9, { createdAt: 2 }],
+      ['has more partitions', 9, { partitionIds: ['0', '1'] }],
+    ])('that %s while it is read ends the session, and is not taken for read', async (_, newest, became) => {
+      await newIngestor().ingest(partition, events(0, 5), -1);
+      const readAt = await knownUntil();
+      await clock.advance(minute);
+      const facts = { isEmpty: false, newest, newestAt: clock.now() };
+      await expect(look(facts, became)).rejects.toMatchObject({ code: 'eventhub-session-lost' });
+      expect(await knownUntil()).toBe(readAt);
+    });
 
     test('that removed events unread and holds none now: that is a hole at once, told once', async () => {
       const ingestor = newIngestor();

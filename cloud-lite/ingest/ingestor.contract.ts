@@ -202,9 +202,15 @@ export function ingestorContract(open: () => Database): void {
       expect(await database.query('select messages from set_aside_count')).toEqual([{ messages: 2600 }]);
     });
 
-    test('a void that answers a request excuses what was asked for, and what lies between that and its stream', async () => {
-      await ingestor.ingest(partition, [event(0, windowOf(100)), event(1, windowOf(200))]);
-      const [stream] = await streams();
+    test('a void that answers a request excuses what was asked for, and nothing else of any stream', async () => {
+      const others = { ...windowOf(100), batchId: 'other' };
+      await ingestor.ingest(partition, [
+        event(0, windowOf(100)),
+        event(1, windowOf(200)),
+        event(2, others),
+        event(3, { ...others, startWindow: '200', endWindow: '210' }),
+      ]);
+      const [stream] = (await streams()).filter(({ batchId }) => batchId === 's');
       await database.query(
         `insert into request (id, stream_id, range, remaining, state, origin, attempt, due_at, created_at, progress_at)
          values ('r', $1, '[110,150)', '{[110,150)}', 'accepted', 'detector', 1, 0, 0, 0)`,
@@ -215,15 +221,21 @@ export function ingestorContract(open: () => Database): void {
         ...{ isBackfill: 'true', requestId, void: 'history-expired' },
       });
       await ingestor.ingest(partition, [
-        event(2, gone('0', '150')),
-        event(3, gone('300', '400')),
+        event(4, gone('0', '150')),
+        event(5, gone('300', '400')),
         // Of no request that is known: as it is.
-        event(4, gone('150', '160', 'other')),
+        event(6, gone('150', '160', 'other')),
+        event(7, { ...gone('110', '150'), batchId: 'other' }),
       ]);
       expect(
-        await database.query('select missing::text as missing, voided::text as voided from stream'),
-      ).toEqual([{ missing: '{[160,200)}', voided: '{[100,160)}' }]);
-      expect(await asideReasons()).toEqual(['implausible-width']);
+        await database.query(
+          'select missing::text as missing, voided::text as voided from stream order by batch_id desc',
+        ),
+      ).toEqual([
+        { missing: '{[160,200)}', voided: '{[110,160)}' },
+        { missing: '{[110,200)}', voided: '{}' },
+      ]);
+      expect(await asideReasons()).toEqual(['implausible-void', 'implausible-void']);
     });
 
     test('a module that gives each message another name is told of by some of them, then by their number', async () => {

@@ -4,8 +4,13 @@ import { type Clock, withTimeout } from '../../kernel/clock.ts';
 import type { Log } from '../../kernel/log.ts';
 import type { Database } from '../database/database.ts';
 import { beforeFirst, listCheckpoints, markRead } from './checkpoint.ts';
-import { type EventHubClient, operationTimeoutMs, type PartitionFacts } from './event-hub-client.ts';
-import { settleHub } from './hub-identity.ts';
+import {
+  type EventHubClient,
+  type HubFacts,
+  operationTimeoutMs,
+  type PartitionFacts,
+} from './event-hub-client.ts';
+import { isOtherHub, isShorter, settleHub } from './hub-identity.ts';
 import { sessionLost } from './session-lost.ts';
 import { noteEmptied } from './unread.ts';
 
@@ -29,6 +34,8 @@ export class PartitionWatch {
   readonly #reading = new Map<string, number | undefined>();
   /** How far each partition has been taken, and since when it has not moved. */
   readonly #progress = new Map<string, { readonly taken: number; readonly since: number }>();
+  /** The hub, as it was when the session began. */
+  #hub: HubFacts | undefined;
 
   constructor(options: WatchOptions) {
     this.#options = options;
@@ -76,13 +83,26 @@ export class PartitionWatch {
   /**
    * Asks the hub how far each partition goes. One that has been read to its end is marked so; one that has
    * more and yields nothing ends the session: an idle tick alone does not tell it from an empty one. One that holds
-   * nothing, and had more than was taken, has lost it to retention.
+   * nothing, and had more than was taken, has lost it to retention. A hub that was made anew under the session ends it,
+   * too: the client connects to it again and goes on where it was, so that nothing would come, and all of it would count as read.
    */
   async #inspectProgress(deadline: number): Promise<void> {
     const { client, clock, database } = this.#options;
+    // First: another instance's progress must not look like a hub that started over.
+    const known = await this.#checkpoints();
+    const hub = await this.#limited(client.hubFacts());
+    if (this.#hub !== undefined && isOtherHub(this.#hub, hub))
+      throw sessionLost('the event hub is another one now');
     for (const partitionId of [...this.#reading.keys()]) {
       const at = clock.now();
       const facts = await this.#limited(client.facts(partitionId));
+      if (
+        isShorter(
+          known.find((row) => row.partitionId === partitionId),
+          facts,
+        )
+      )
+        throw sessionLost(`partition ${partitionId} has had fewer events than were read of it`);
       const checkpoint = (await this.#checkpoints()).find((row) => row.partitionId === partitionId);
       const taken = checkpoint?.sequenceNumber ?? beforeFirst;
       const before = this.#progress.get(partitionId);
@@ -106,6 +126,7 @@ export class PartitionWatch {
     const { client, clock, consumerGroup, database, log } = this.#options;
     const checkpoints = await this.#checkpoints();
     const facts = await this.#limited(client.hubFacts());
+    this.#hub = facts;
     const partitions = new Map<string, PartitionFacts>();
     for (const id of facts.partitionIds) partitions.set(id, await this.#limited(client.facts(id)));
     const sight = { hub: client.hub, consumerGroup, checkpoints, facts, partitions };

@@ -116,28 +116,36 @@ describe('a window by time', () => {
     expect(bounded(-hour, hour)).toBe(hour);
   });
 
-  test('is cut where it is a void that answers a request, to that and what is known', () => {
-    const bounded = (start: number, end: number, span?: Window) => {
+  test('is cut where it is a void that answers a request, to what that asked for of its stream', () => {
+    const bounded = (start: number, end: number, span?: Window, more: object = {}) => {
       const of = arrival('sequence', { kind: 'void', window: { start, end }, reason: 'no-history' });
-      const asked = { start: 100, end: 200 };
-      const found = boundVoid(of, { stream: reach(span), count: undefined }, asked, now, bounds);
+      const asked = { id: 'r', range: { start: 100, end: 200 }, isOfIt: true, ...more };
+      const accepted = [{ start: 0, end: 1000 }];
+      const found = boundVoid(
+        of,
+        { stream: reach(span, { accepted }), count: undefined },
+        asked,
+        now,
+        bounds,
+      );
       if (found === 'nothing') return found;
       return 'reason' in found ? found.reason : 'window' in found.content && found.content.window;
     };
     expect(bounded(100, 200)).toEqual({ start: 100, end: 200 });
     expect(bounded(0, 900)).toEqual({ start: 100, end: 200 });
-    expect(bounded(0, 900, { start: 50, end: 300 })).toEqual({ start: 50, end: 300 });
-    expect(bounded(400, 900, { start: 50, end: 300 })).toBe('implausible-width');
+    expect(bounded(0, 900, { start: 50, end: 300 })).toEqual({ start: 100, end: 200 });
+    expect(bounded(200, 900, { start: 50, end: 300 })).toBe('implausible-void');
+    expect(bounded(100, 200, { start: 50, end: 300 }, { isOfIt: false })).toBe('implausible-void');
     const late = { series: '', first: 1, last: 1000 };
     const of = arrival('sequence', { kind: 'late-void', late, reason: 'evicted' });
     const found = boundVoid(
       of,
       { stream: reach(), count: reach({ start: 1, end: 7 }) },
-      { start: 3, end: 5 },
+      { id: 'r', range: { start: 3, end: 5 }, isOfIt: true },
       now,
       bounds,
     );
-    expect(found).toMatchObject({ content: { late: { first: 1, last: 6 } } });
+    expect(found).toMatchObject({ content: { late: { first: 3, last: 4 } } });
   });
 
   test('may be as wide as a backlog where it is a void', () => {

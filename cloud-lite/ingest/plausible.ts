@@ -5,7 +5,7 @@
 // Windows by time are compared with the hub's own time. Record numbers carry no time: they are compared with the stream's
 // last position and its pace so far (pace.ts). A stream's first message may have any number; its position counts as known
 // once the second message agrees (sort.ts).
-import { hull, type IndexKind, length, type Window } from '../../wire/window.ts';
+import { type IndexKind, length, type Window } from '../../wire/window.ts';
 import type { Arrival } from '../ledger/arrival.ts';
 import { isAccepted, noReach, type Reach } from '../ledger/reach.ts';
 import { isTooFar, type Move, moveTo, type PaceBounds } from './pace.ts';
@@ -41,7 +41,12 @@ export const defaultBounds: Bounds = {
   maxJump: 1_000_000,
 };
 
-export const implausibleReasons = ['implausible-time', 'implausible-width', 'implausible-jump'] as const;
+export const implausibleReasons = [
+  'implausible-time',
+  'implausible-width',
+  'implausible-jump',
+  'implausible-void',
+] as const;
 
 export interface Implausible {
   readonly reason: (typeof implausibleReasons)[number];
@@ -72,16 +77,25 @@ export function implausible(
   return judgeNumbers(numbers, count, enqueuedAt, bounds);
 }
 
+/** The request that a void says to answer. */
+export interface Answered {
+  readonly id: string;
+  readonly range: Window;
+  /** Whether it asked for the stream, or the count of late windows, that the void is of. */
+  readonly isOfIt: boolean;
+}
+
 /**
  * The part of a void that can be so: of windows by time nothing later than the hub had it, since nothing is lost before it
- * was (of a clock that is ahead a little, that may leave `nothing`); and where it answers a request, nothing that is neither asked for nor between what is known of the stream and that.
+ * was (of a clock that is ahead a little, that may leave `nothing`); and where it answers a request, nothing but what that asked
+ * for, and only of its stream. A range that a person accepted for good messages excuses no void from its request.
  * What is cut off is a gap like any other, once the stream is known to reach there. Other arrivals as they are.
- * @param asked by the request that it answers; undefined where it answers none that is known.
+ * @param answered undefined where it answers no request that is known.
  */
 export function boundVoid(
   arrival: Arrival,
   { stream, count }: { readonly stream: Reach; readonly count: Reach | undefined },
-  asked: Window | undefined,
+  answered: Answered | undefined,
   enqueuedAt: number,
   bounds: Bounds,
 ): Arrival | Implausible | 'nothing' {
@@ -90,20 +104,23 @@ export function boundVoid(
   const isLate = content.kind === 'late-void';
   const claimed = isLate ? { start: content.late.first, end: content.late.last + 1 } : content.window;
   const of = isLate ? count : stream;
-  if (of !== undefined && isAccepted(of, claimed)) return arrival;
   let { start, end } = claimed;
+  if (answered !== undefined) {
+    const { id, range, isOfIt } = answered;
+    [start, end] = [Math.max(start, range.start), Math.min(end, range.end)];
+    if (!isOfIt || start >= end) {
+      const asked = isOfIt
+        ? `which asked for [${range.start}, ${range.end})`
+        : 'which asked for another stream';
+      const detail = `the void [${claimed.start}, ${claimed.end}) answers request ${id}, ${asked}`;
+      return { reason: 'implausible-void', detail, window: claimed };
+    }
+  }
   // Further ahead is no clock that differs a little.
-  if (!isLate && arrival.index === 'time' && end <= enqueuedAt + bounds.maxAheadMs) {
+  const isExcused = of !== undefined && isAccepted(of, claimed);
+  if (!isLate && !isExcused && arrival.index === 'time' && claimed.end <= enqueuedAt + bounds.maxAheadMs) {
     end = Math.min(end, enqueuedAt);
     if (start >= end) return 'nothing';
-  }
-  if (asked !== undefined) {
-    const within = of?.span === undefined ? asked : hull(of.span, asked);
-    [start, end] = [Math.max(start, within.start), Math.min(end, within.end)];
-    if (start >= end) {
-      const detail = `the void [${claimed.start}, ${claimed.end}) answers a request for [${asked.start}, ${asked.end}), and lies outside of it and of the stream`;
-      return { reason: 'implausible-width', detail, window: claimed };
-    }
   }
   if (start === claimed.start && end === claimed.end) return arrival;
   return isLate

@@ -132,9 +132,10 @@ class Sorting implements Sorted {
       stream: this.#reachOf(stream.id, at),
       count: count === undefined ? undefined : this.#reachOf(count, at),
     };
-    const asked = arrival.requestId === undefined ? undefined : this.#asked.get(arrival.requestId);
-    const isOfIt = asked !== undefined && asked.streamId === this.#rowOf(arrival);
-    return boundVoid(arrival, reach, isOfIt ? asked.range : undefined, at, this.#bounds);
+    const { requestId: id = '' } = arrival;
+    const asked = this.#asked.get(id);
+    const answered = asked && { id, range: asked.range, isOfIt: asked.streamId === this.#rowOf(arrival) };
+    return boundVoid(arrival, reach, answered, at, this.#bounds);
   }
 
   /** The row whose positions the arrival names: of a late message, the row of the late count. */

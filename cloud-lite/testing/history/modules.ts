@@ -251,8 +251,11 @@ function pieces(line: Line, request: DueRequest): MadeMessage[] {
   for (let at = range.start; at < range.end; ) {
     const window = archived(line, batchId, at) ?? newWindow(line, { start: at, end: range.end });
     const plain = { deviceId, batchId, window, isBackfill: true, requestId, ...began(line, batchId) };
-    if (chance(line, 0.1)) made.push({ ...plain, kind: 'void', reason: pick(line.random, goneReasons) });
-    else made.push(...inMessages(line, { ...plain, kind: 'batch', readings: 0 }));
+    if (chance(line, 0.1)) {
+      // A void says nothing of what was not asked for.
+      const gone = { start: at, end: Math.min(window.end, range.end) };
+      made.push({ ...plain, window: gone, kind: 'void', reason: pick(line.random, goneReasons) });
+    } else made.push(...inMessages(line, { ...plain, kind: 'batch', readings: 0 }));
     at = window.end;
   }
   return made;
