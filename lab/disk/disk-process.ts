@@ -23,6 +23,7 @@ export type Order =
   /** What is in memory goes on; mounted anew, so that the kernel remembers nothing. */
   | { readonly order: 'mount-anew' }
   | { readonly order: 'spoil'; readonly path: string; readonly sectors: readonly number[] }
+  | { readonly order: 'lose'; readonly path: string; readonly what: 'facts' | 'names' }
   | { readonly order: 'capacity'; readonly bytes: number | null }
   /** Statistics say that there is room; whoever wants it finds that others have it. */
   | { readonly order: 'taken'; readonly on: boolean }
@@ -101,6 +102,8 @@ async function obey(order: Order): Promise<void> {
       for (const sector of order.sectors) files.spoil(id, sector);
       return;
     }
+    case 'lose':
+      return files.lose(files.find(order.path).id, order.what);
     case 'capacity':
       files.capacity = order.bytes ?? Number.POSITIVE_INFINITY;
       return;

@@ -71,6 +71,10 @@ export class FuseDisk {
   spoil(path: string, sectors: readonly number[]): Promise<number> {
     return this.#order({ order: 'spoil', path, sectors });
   }
+  /** The file system has lost a file or folder, or the names in a folder. `path`: below the disk's root. */
+  lose(path: string, what: 'facts' | 'names'): Promise<number> {
+    return this.#order({ order: 'lose', path, what });
+  }
   /** Bytes for all files together. */
   capacity(bytes: number | undefined): Promise<number> {
     return this.#order({ order: 'capacity', bytes: bytes ?? null });

@@ -103,7 +103,9 @@ export class FuseServer {
       return body === undefined ? { code: errno.ENOSYS, body: nothing } : { code: 0, body };
     } catch (error) {
       if (!(error instanceof DiskError)) throw error;
-      return { code: errno[error.code], body: nothing };
+      // Node does not name it.
+      const code = error.code === 'EUCLEAN' ? 117 : errno[error.code];
+      return { code, body: nothing };
     }
   }
 

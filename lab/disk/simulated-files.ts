@@ -35,7 +35,7 @@ interface Naming {
 }
 
 export class DiskError extends Error {
-  readonly code: 'EIO' | 'ENOSPC' | 'ENOENT' | 'EEXIST' | 'ENOTEMPTY' | 'EROFS';
+  readonly code: 'EIO' | 'EUCLEAN' | 'ENOSPC' | 'ENOENT' | 'EEXIST' | 'ENOTEMPTY' | 'EROFS';
   constructor(code: DiskError['code']) {
     super(code);
     this.code = code;
@@ -54,6 +54,8 @@ export class SimulatedFiles {
   #durableNames: Names = new Map([[rootId, new Map()]]);
   #namings: Naming[] = [];
   readonly #bad = new Map<number, Set<number>>();
+  /** What the file system has lost: the facts of a file or folder, or the names in a folder. */
+  readonly #lost = { facts: new Set<number>(), names: new Set<number>() };
   #nextId = rootId + 1;
   #operation = 0;
   /** Bytes that others leave for all files together. */
@@ -77,10 +79,14 @@ export class SimulatedFiles {
   }
 
   lookUp(folder: number, name: string): Node {
-    return this.node(this.#namesIn(folder).get(name) ?? 0);
+    this.#assertNames(folder);
+    const node = this.node(this.#namesIn(folder).get(name) ?? 0);
+    if (this.#lost.facts.has(node.id)) throw new DiskError('EUCLEAN');
+    return node;
   }
 
   entries(folder: number): readonly (readonly [string, Node])[] {
+    this.#assertNames(folder);
     return [...this.#namesIn(folder)].map(([name, id]) => [name, this.node(id)]);
   }
 
@@ -94,6 +100,7 @@ export class SimulatedFiles {
 
   create(folder: number, name: string, kind: Node['kind'], mode: number, target?: string): Node {
     this.#assertWritable();
+    this.#assertNames(folder);
     if (this.#namesIn(folder).has(name)) throw new DiskError('EEXIST');
     if (this.hasNoInodes) throw new DiskError('ENOSPC');
     const node = this.#make(this.#nextId++, kind, mode, target);
@@ -115,6 +122,7 @@ export class SimulatedFiles {
   rename(from: number, name: string, to: number, newName: string): void {
     this.#assertWritable();
     const { id } = this.lookUp(from, name);
+    if (this.#namesIn(to).has(newName)) this.lookUp(to, newName);
     this.#operation++;
     this.#rename(from, name, undefined);
     this.#rename(to, newName, id);
@@ -218,6 +226,15 @@ export class SimulatedFiles {
   spoil(id: number, sector: number): void {
     const bad = this.#bad.get(id) ?? new Set();
     this.#bad.set(id, bad.add(sector));
+  }
+
+  /** As a damaged file system has it: nobody gets at the file or folder any more, or at what is in it; it is not removed either. */
+  lose(id: number, what: 'facts' | 'names'): void {
+    this.#lost[what].add(id);
+  }
+
+  #assertNames(folder: number): void {
+    if (this.#lost.names.has(folder)) throw new DiskError('EUCLEAN');
   }
 
   freeBytes(): number {

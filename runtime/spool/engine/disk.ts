@@ -39,17 +39,40 @@ export async function syncFolder(folder: string): Promise<void> {
   }
 }
 
+/** Errors of Linux that Node gives without a name: `Unknown system error -117`. */
+const unnamed: Readonly<Record<string, string>> = {
+  74: 'EBADMSG',
+  116: 'ESTALE',
+  117: 'EUCLEAN',
+  122: 'EDQUOT',
+  123: 'ENOMEDIUM',
+};
+
+/** The operating system's code for an error, or whatever code it has. */
+export function systemCode(error: unknown): string | undefined {
+  const code = (error as { code?: unknown } | undefined | null)?.code;
+  if (typeof code !== 'string') return undefined;
+  const number = /^Unknown system error -(\d+)$/.exec(code)?.[1];
+  return number === undefined ? code : (unnamed[number] ?? `E${number}`);
+}
+
+// A damaged file system says EUCLEAN or EBADMSG, a disk that checks its sectors EILSEQ, ENODATA or EREMOTEIO.
+const ofMedium = new Set(['EIO', 'EBADMSG', 'EUCLEAN', 'EILSEQ', 'ENODATA', 'EREMOTEIO']);
+
 /** The medium cannot return the data; neither a retry nor other rights would help. */
 export function isMedium(error: unknown): boolean {
-  const { code } = error as NodeJS.ErrnoException;
-  return code === 'EIO' || code === 'EBADMSG' || code === 'EUCLEAN';
+  return ofMedium.has(systemCode(error) ?? '');
 }
 
 /** Error codes of a disk that is full, failing or read-only: its data is intact. */
 const troubles = new Set([
+  ...ofMedium,
   'ENOSPC',
   'EDQUOT',
-  'EIO',
+  'ENODEV',
+  'ENOMEDIUM',
+  'ENXIO',
+  'ESTALE',
   'EROFS',
   'EACCES',
   'EPERM',
@@ -58,7 +81,7 @@ const troubles = new Set([
   'ENOMEM',
 ]);
 const troubleText =
-  /No space left|Disk quota|Input\/output error|Read-only file system|Permission denied|Too many open/i;
+  /No space left|Disk quota|Input\/output error|Structure needs cleaning|Bad message|Stale file handle|Read-only file system|Permission denied|Too many open/i;
 
 export function isDiskTrouble(error: unknown): boolean {
   return isCausedBy(error, ({ code, message }) => troubles.has(code) || troubleText.test(message));
@@ -81,8 +104,8 @@ function isCausedBy(
   isIt: (error: { readonly code: string; readonly message: string }) => boolean,
 ): boolean {
   for (let current = error; current !== undefined && current !== null; ) {
-    const { code, message, cause } = current as { code?: string; message?: string; cause?: unknown };
-    if (isIt({ code: String(code ?? ''), message: String(message ?? '') })) return true;
+    const { message, cause } = current as { message?: string; cause?: unknown };
+    if (isIt({ code: systemCode(current) ?? '', message: String(message ?? '') })) return true;
     current = cause;
   }
   return false;

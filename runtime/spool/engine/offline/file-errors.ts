@@ -1,5 +1,6 @@
 // Explains for people why a file could not be read.
 import { statSync } from 'node:fs';
+import { systemCode } from '../disk.ts';
 
 /** Links followed, as the module follows them; undefined for what is no regular file, or leads nowhere. */
 export function sizeOfFile(path: string): number | undefined {
@@ -18,7 +19,8 @@ export function isFileError(error: unknown): boolean {
 }
 
 export function describeFileError(error: unknown): string {
-  const { code, message } = error as NodeJS.ErrnoException;
+  const code = systemCode(error);
+  const { message } = error as Error;
   if (code === 'ENOENT') return 'the file is missing';
   return code === undefined ? message : `it cannot be read (${code})`;
 }
