@@ -8,6 +8,16 @@ import type { EngineLimits } from '../../runtime/spool/engine/limits.ts';
 import type { BatchOp, Store } from '../../runtime/spool/engine/store.ts';
 import { idKey, journalKey, journalKeyOf, stateKey } from '../../runtime/spool/format/keys.ts';
 import { EngineDisk, limitsFor } from './simulated-disk.ts';
+import {
+  apply,
+  type Batch,
+  type Contents,
+  contentsOf,
+  differenceOf,
+  hex,
+  nameOf,
+  same,
+} from './store-contents.ts';
 
 export interface EngineCrashFacts {
   starts: number;
@@ -43,11 +53,6 @@ export async function simulateEngineCrashes(
     throw new Error(`HOLDFAST_SEED=${seed}: ${(error as Error).message}`, { cause: error });
   }
 }
-
-type Contents = Map<string, Buffer>;
-type Batch = readonly BatchOp[];
-
-const everything = { gte: Buffer.of(0), lt: Buffer.of(255), limit: 100_000 };
 
 class CrashSimulation {
   readonly #random: Random;
@@ -219,13 +224,23 @@ class CrashSimulation {
     const { supply } = this.#disk;
     const orderly = this.#chance(0.5);
     this.#tell(orderly ? 'closes' : 'is killed');
+    if (orderly && this.#chance(0.3)) {
+      // Killed amid its close: what was written is there, and not all of it on the disk.
+      supply.plan({ atOperation: 1 + randomInt(this.#random, 8) });
+      await this.#unlessDead(store.close());
+      return this.#restart();
+    }
     if (orderly) {
       await this.#unlessDead(store.close());
       // Nothing was said about it; an orderly end leaves it on the disk unless that refuses.
       if (!supply.isDead && !this.#faults) this.#promised = this.#batches.length;
     }
     if (supply.isDead || this.#chance(0.3)) return this.#cut();
-    supply.cut();
+    return this.#restart();
+  }
+
+  async #restart(): Promise<void> {
+    this.#disk.supply.cut();
     this.#note();
     this.#disk = await this.#disk.restarted();
     this.#required = this.#batches.length;
@@ -366,35 +381,3 @@ class CrashSimulation {
     }
   }
 }
-
-async function contentsOf(store: Store): Promise<Contents> {
-  const entries = await store.range(everything);
-  return new Map(entries.map(({ key, value }) => [Buffer.from(key).toString('latin1'), Buffer.from(value)]));
-}
-
-function apply(contents: Contents, ops: Batch): void {
-  for (const op of ops) {
-    const key = Buffer.from(op.key).toString('latin1');
-    if (op.type === 'put') contents.set(key, Buffer.from(op.value));
-    else contents.delete(key);
-  }
-}
-
-function differenceOf(expected: Contents, found: Contents): string | undefined {
-  const differences: string[] = [];
-  for (const key of new Set([...expected.keys(), ...found.keys()])) {
-    const [a, b] = [expected.get(key), found.get(key)];
-    if (same(a, b)) continue;
-    const what = a === undefined ? 'is too much' : b === undefined ? 'is missing' : 'is another one';
-    differences.push(`${hex(Buffer.from(key, 'latin1'))} ${what}`);
-  }
-  return differences.length === 0 ? undefined : differences.join(', ');
-}
-
-const same = (a: Uint8Array | undefined, b: Uint8Array | undefined): boolean =>
-  a === undefined || b === undefined ? a === b : Buffer.compare(a, b) === 0;
-
-const hex = (key: Buffer): string => `${key.toString('latin1', 0, 1)}${key.toString('hex', 1)}`;
-
-const nameOf = (op: BatchOp): string =>
-  `${op.type === 'put' ? '+' : '-'}${hex(Buffer.from(op.key))}${op.type === 'put' ? `(${op.value.byteLength})` : ''}`;

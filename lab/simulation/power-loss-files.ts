@@ -125,6 +125,10 @@ export class PowerLossFiles implements Files {
     return true;
   }
 
+  get count(): number {
+    return this.#seen.size;
+  }
+
   /** As a reader sees them. */
   get bytes(): number {
     return [...this.#seen.values()].reduce((sum, { seen }) => sum + seen.byteLength, 0);

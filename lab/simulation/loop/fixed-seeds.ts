@@ -129,4 +129,16 @@ export const foundSeeds: readonly FoundSeed[] = [
     faults: [],
     why: 'a log is as large as its checkpoints, which name each segment of the values, and of these there were 1,600',
   },
+  {
+    seed: 40_010_305,
+    faults: [
+      { kind: 'link', at: 107_186, gateway: 1, forMs: 34_442, state: 'down' },
+      {
+        ...{ kind: 'downgrade', at: 186_614, gateway: 1 },
+        ...{ forMs: 17_349, isKilled: false, choice: 170 },
+      },
+      { kind: 'power-cuts', at: 198_036, gateway: 1, operations: [6, 13] },
+    ],
+    why: 'a start took a checkpoint for the last word that the process before it had been killed before syncing',
+  },
 ];

@@ -11,7 +11,7 @@ import { type ComposedModule, composeModule } from '../../../runtime/compose.ts'
 import { validateConfig } from '../../../runtime/config/load.ts';
 import type { Config } from '../../../runtime/config/schema.ts';
 import type { Source } from '../../../runtime/sources/source.ts';
-import { missingKeys } from '../../../runtime/spool/encryption/key-record.ts';
+import { missingKeys, noteKey } from '../../../runtime/spool/encryption/key-record.ts';
 import { isDiskTrouble } from '../../../runtime/spool/engine/disk.ts';
 import type { Store } from '../../../runtime/spool/engine/store.ts';
 import type { RecordCodec } from '../../../runtime/spool/format/record.ts';
@@ -116,7 +116,7 @@ export class Gateway {
 
   /** Each checkpoint of the log names them all. */
   get valueSegments(): number {
-    return this.#disk.values.contents.size;
+    return this.#disk.values.count;
   }
 
   get roomBytes(): number | undefined {
@@ -334,36 +334,38 @@ export class Gateway {
   }
 
   /** As runtime/spool/repair/open-folder.ts: what a refusing disk did not open is let go of, and opened again. */
-  async #openedStore(disk: EngineDisk, life: Life): Promise<Store> {
+  async #open(disk: EngineDisk, life: Life, codec: RecordCodec): Promise<Store> {
     try {
-      return await disk.open();
+      return await this.#ownStore(disk, life, codec);
     } catch (error) {
       if (life.isOver || disk.supply.isDead || !isDiskTrouble(error)) throw error;
       await sleep(life.clock, openAgainMs);
-      const next = await disk.restarted();
+      // What began anew meanwhile goes on.
+      const next = await this.#disk.restarted();
       if (life.isOver) return new Promise<never>(() => {});
       this.#replaceDisk(next);
-      return this.#openedStore(next, life);
+      return this.#open(next, life, codec);
     }
   }
 
-  async #open(disk: EngineDisk, life: Life, codec: RecordCodec): Promise<Store> {
-    let store = await this.#openedStore(disk, life).catch((error) => {
-      if (!disk.isDamaged) throw error;
-      return this.#begunAnew(life, String(error));
+  /** A store whose keys are lost is set aside, or one that turns out damaged. */
+  async #ownStore(disk: EngineDisk, life: Life, codec: RecordCodec): Promise<Store> {
+    let store = await disk.open().catch((error) => {
+      if (!disk.isDamaged || isDiskTrouble(error)) throw error;
+      return this.#begunAnew(String(error));
     });
-    // As runtime/spool/repair/open-folder.ts: a store whose keys are lost is set aside.
     const missing = await missingKeys(store, codec);
-    if (missing.length > 0) store = await this.#begunAnew(life, `no key ${missing.join(', ')}`);
+    if (missing.length > 0) store = await this.#begunAnew(`no key ${missing.join(', ')}`);
+    await noteKey(store, codec);
     return life.isOver ? new Promise<never>(() => {}) : this.#options.seams.store(store);
   }
 
   /** What cannot be read is set aside whole, though a salvage would find some of it. */
-  #begunAnew(life: Life, why: string): Promise<Store> {
+  #begunAnew(why: string): Promise<Store> {
     this.#options.trace.note(this.deviceId, `begins a new store: ${why}`);
     this.lostStorageAt = this.#options.time.elapsed;
     this.#replaceDisk(new EngineDisk(this.#random, limitsFor(this.#options.seed)));
-    return this.#openedStore(this.#disk, life);
+    return this.#disk.open();
   }
 }
 

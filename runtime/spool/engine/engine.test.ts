@@ -243,11 +243,15 @@ describe('a clean close', () => {
     await first.store.batch([putLarge(1), putWal(1, 0)], { sync: true });
     await first.store.close();
     const facts = () => filesIn(folder, 'wal').map((name) => statSync(join(folder, 'wal', name)).mtimeMs);
-    const before = facts();
+    const bytes = () => filesIn(folder, 'wal').map((name) => readFileSync(join(folder, 'wal', name)));
+    const closed = bytes();
     const second = await openTestEngine(folder);
+    // What the log ends with was written once more, as it was.
+    const before = facts();
     expect(await second.store.get(largeKey(1))).toEqual(largeValue(1));
     expect(await countersIn(second.store, 1)).toEqual([0]);
     await second.store.close();
     expect(facts()).toEqual(before);
+    expect(bytes()).toEqual(closed);
   });
 });

@@ -3,6 +3,7 @@ import { describe, expect, it } from 'vitest';
 import type { Store } from './store.ts';
 import { MemoryDisk } from './testing/memory-engine.ts';
 import { del, hotKey, largeKey, largeValue, plainKey, put, putLarge, walKey } from './testing/test-engine.ts';
+import { recordsIn } from './wal-record.ts';
 
 const oneSegment = { walSegmentBytes: 1e6, checkpointBytes: 1e9 };
 const frequent = { checkpointBytes: 2000 };
@@ -142,6 +143,30 @@ describe('the write-ahead log', () => {
     const { store, problem } = await disk.open({ skipUnreadable: true });
     expect(problem).toMatch(/cannot be read/);
     expect(await has(store, plainKey('1'))).toBe(true);
+  });
+});
+
+describe('an opening after a close', () => {
+  it('puts the log on the disk before it trusts it: the one that closed may have been killed before its last sync', async () => {
+    const closed = await filled({});
+    const { store: last } = await closed.open();
+    await last.close();
+    const disk = closed.killed();
+    const calls: string[] = [];
+    disk.wal.onCall = (what, name) => {
+      if (what !== 'read') calls.push(`${what} ${name}`);
+    };
+    await disk.open();
+    const newest = calls[0]?.split(' ')[1];
+    expect(calls.slice(0, 1)).toEqual([`write ${newest}`]);
+    expect(calls).toContain(`sync ${newest}`);
+    expect([...recordsIn(disk.wal.contents.get(newest!)!)].at(-1)?.kind).toBe('checkpoint');
+
+    const refusing = closed.killed();
+    refusing.wal.onCall = (what) => {
+      if (what === 'sync') throw mediumError();
+    };
+    await expect(refusing.open()).rejects.toMatchObject({ code: 'store-open-failed', retryable: true });
   });
 });
 

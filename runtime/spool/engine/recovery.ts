@@ -1,6 +1,7 @@
 // Recovery at opening: brings the write-ahead log, the value log and the index into agreement.
 //
-// After a clean close the last checkpoint has everything, and nothing is read through. Otherwise what the log holds since
+// After a clean close the last checkpoint has everything, and nothing is read through; but the process may have been killed
+// before that checkpoint was on the disk, which the file does not show. Otherwise what the log holds since
 // its last checkpoint is replayed, and the references to the value log are counted again from the index: the counts
 // of the checkpoint are as old as it is, and after damage to the log a wrong count would be carried on for good.
 import { HoldfastError } from '../../../kernel/errors.ts';
@@ -48,7 +49,7 @@ export async function recover(options: EngineOptions, rotate: boolean): Promise<
   const { valueLog } = state;
   const writer = new EngineWriter(state, contents.clean);
   const cut = cutSince(contents, sizesBefore);
-  if (!contents.clean) await makeDurable(options.wal, found);
+  await makeDurable(options.wal, found);
   for (const { kind, payload } of contents.after) {
     if (kind === 'batch') await writer.replay([...decodeOps(payload)].map(({ op }) => op));
   }
@@ -160,7 +161,7 @@ function stateFrom(options: EngineOptions, found: FoundLog): { state: EngineStat
 }
 
 /**
- * Nothing is replayed that a power cut may still take from the log. After a failed sync the operating system may count
+ * Nothing is replayed, and no checkpoint taken for the last word, that a power cut may still take from the log. After a failed sync the operating system may count
  * what it could not write as written: it can be read, and no later sync brings it to the disk. So the newest segment,
  * the only one that was not synced before the next was begun, is written once more where it stands. (Writing over a
  * segment that cannot be read may fail as well. The checkpoint at the end of the recovery puts all of it on the disk.)
