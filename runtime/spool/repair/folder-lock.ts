@@ -43,12 +43,12 @@ export async function holdsTables(folder: string): Promise<boolean> {
   return names.some((name) => name === walFolder || name === valuesFolder || /^\d+\.(ldb|sst)$/.test(name));
 }
 
-/** @throws HoldfastError `spool-locked` while a process has the store that stands in the place of the lock. */
-export async function expectUnused({ root, lock }: FolderLayout): Promise<void> {
-  const path = join(lock, 'LOCK');
+/** `scratch`: where files can be made. @throws HoldfastError `spool-locked` while a process has the store in `folder`. */
+export async function expectUnused(scratch: string, root: string, folder: string): Promise<void> {
+  const path = join(folder, 'LOCK');
   if (!existsSync(path)) return;
   try {
-    await (await lockFile(path, root)).close();
+    await (await lockFile(path, scratch)).close();
   } catch (error) {
     if (error instanceof HoldfastError && error.code === 'store-locked') throw lockedError(root, error);
     throw error;

@@ -1,10 +1,12 @@
 // Renames things that stand at the names of the spool's files or folders and are none, before anything is opened: LevelDB
 // would wait for a pipe for ever, read gigabytes into memory, or not open at all. Then the file counts as missing, and the
-// part that needs it reports what is lost.
+// part that needs it reports what is lost. What the file system itself has lost cannot be renamed either: the folder around it is.
 import { constants } from 'node:fs';
 import { access, chmod, readdir, realpath, stat } from 'node:fs/promises';
-import { join } from 'node:path';
+import { join, sep } from 'node:path';
+import type { Log } from '../../../kernel/log.ts';
 import { displace, kindOf } from '../../../kernel/small-file.ts';
+import { isMedium } from '../engine/disk.ts';
 import { maxCurrentBytes, maxLevelLogBytes } from '../engine/limits.ts';
 import { valuesFolder, walFolder } from '../engine/open-engine.ts';
 import { valueSegmentNumber } from '../engine/value-log.ts';
@@ -43,6 +45,8 @@ export interface Cleared {
 
 class Clearing {
   readonly done: Cleared[] = [];
+  /** What the file system has lost: nobody gets at it, or at the names in it. */
+  readonly lost: string[] = [];
   readonly #skipUnreadable: boolean;
   readonly #isDry: boolean;
 
@@ -53,17 +57,27 @@ class Clearing {
   }
 
   async clear(path: string, expected: Expected): Promise<void> {
-    const kind = await kindOf(path, expected.maxBytes);
-    if (kind === 'missing') return;
+    const kind = await this.#unlessLost(path, () => kindOf(path, expected.maxBytes));
+    if (kind === undefined || kind === 'missing') return;
     if (kind !== expected.kind) await this.rename(path);
     else if (!(await isAccessible(path, kind))) await this.#open(path, kind);
   }
 
   async clearIn(path: string, expectedFor: (name: string) => Expected | undefined): Promise<void> {
-    if ((await kindOf(path)) !== 'folder') return;
-    for (const name of await readdir(path)) {
+    if ((await this.#unlessLost(path, () => kindOf(path))) !== 'folder') return;
+    for (const name of (await this.#unlessLost(path, () => readdir(path))) ?? []) {
       const expected = expectedFor(name);
       if (expected !== undefined) await this.clear(join(path, name), expected);
+    }
+  }
+
+  async #unlessLost<T>(path: string, look: () => Promise<T>): Promise<T | undefined> {
+    try {
+      return await look();
+    } catch (error) {
+      if (!(this.#skipUnreadable || this.#isDry) || !isMedium(error)) throw error;
+      this.lost.push(path);
+      return undefined;
     }
   }
 
@@ -108,21 +122,39 @@ export async function clearForLock(
   await clearing.clear(lock, folder);
   // A store opens as a lock does: it would be written to, and never be found.
   if (await holdsTables(lock)) {
-    await expectUnused(layout);
+    await expectUnused(root, root, lock);
     await clearing.rename(lock);
   }
   await clearing.clearIn(lock, expectedInLevel);
+  if (clearing.lost.length > 0) await clearing.rename(lock);
   return clearing.done;
 }
 
+export function tellCleared(log: Log, cleared: readonly Cleared[]): void {
+  for (const { path, what } of cleared) {
+    const renamed =
+      'the path of a file or folder of the spool was taken by something else, which was renamed';
+    if (what === 'renamed') log.error({ code: 'not-a-file', path }, renamed);
+    else
+      log.info({ path }, 'a file or folder of the spool could not be read and written: its mode was changed');
+  }
+}
+
+export interface ClearedFolder {
+  readonly cleared: readonly Cleared[];
+  /** What the file system has lost of the store. */
+  readonly lost: readonly string[];
+}
+
 /** All the rest, once the lock is held. As `clearForLock`. */
-export async function clearFolder(
-  layout: FolderLayout,
-  skipUnreadable: boolean,
-): Promise<readonly Cleared[]> {
+export async function clearFolder(layout: FolderLayout, skipUnreadable: boolean): Promise<ClearedFolder> {
   const clearing = new Clearing(skipUnreadable);
   await clearAll(clearing, layout);
-  return clearing.done;
+  const { store, quarantine } = layout;
+  const isNamesLost = (path: string) => clearing.lost.includes(path);
+  for (const path of [store, quarantine].filter(isNamesLost)) await clearing.rename(path);
+  const lost = isNamesLost(store) ? [] : clearing.lost.filter((path) => path.startsWith(store + sep));
+  return { cleared: clearing.done, lost };
 }
 
 /** What a start would rename, or make accessible; nothing is done. */
@@ -144,6 +176,7 @@ async function clearAll(clearing: Clearing, layout: FolderLayout): Promise<void>
   await clearing.clearIn(store, expectedInStore);
   await clearing.clearIn(join(store, walFolder), expectedIn(isWalSegment));
   await clearing.clearIn(join(store, valuesFolder), expectedIn(isBodyFile));
+  await clearing.clearIn(quarantine, () => undefined);
 }
 
 async function isSame(one: string, other: string): Promise<boolean> {

@@ -5,7 +5,7 @@ import { HoldfastError } from '../../../kernel/errors.ts';
 import type { Log } from '../../../kernel/log.ts';
 import type { Random } from '../../../kernel/random.ts';
 import { readFolderRecord } from '../continuity/folder-record.ts';
-import { noteKey } from '../encryption/key-record.ts';
+import { missingKeys, noteKey } from '../encryption/key-record.ts';
 import { isDiskTrouble } from '../engine/disk.ts';
 import type { StoreFiles } from '../engine/offline/store-files.ts';
 import type { Store } from '../engine/store.ts';
@@ -91,4 +91,17 @@ async function openSource(
 /** For a store that is begun: of the spool that the mark beside it speaks of, or of a new one. */
 async function newIdentity({ random }: NewStoreOptions, layout: FolderLayout): Promise<string> {
   return (await toldMark(layout))?.mark.spool ?? random.uuid();
+}
+
+/** Why the codec cannot be used on the store, which is closed then. Else the store knows of its key. */
+export async function takeKeys(store: Store, codec: RecordCodec): Promise<string | undefined> {
+  try {
+    const missing = await missingKeys(store, codec);
+    if (missing.length === 0) return void (await noteKey(store, codec));
+    await store.close();
+    return `it holds records that are sealed with key ${missing.join(' and ')}, which was not given`;
+  } catch (error) {
+    await store.close();
+    throw error;
+  }
 }

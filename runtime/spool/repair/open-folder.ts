@@ -10,6 +10,8 @@
 // - It is another module's: moved to `quarantine` and kept for good; a new one begun.
 // - A newer format, or something that is no store: moved to `quarantine`, and a new store begun.
 // - The disk is full, failing or read-only: tried again, for ever. Nothing is wrong with the data.
+// - The file system has lost a file of it, or a folder: of the store, what is left of that is salvaged; of what stands beside
+//   the store, the whole folder is renamed, and what is left of the store salvaged into a new one.
 //
 // Crash argument. The new store is built under another name and takes its place by a rename, once it is
 // complete and synced. A store that was moved away and not salvaged yet carries `-unsalvaged` in its name: a
@@ -22,7 +24,6 @@ import { describeError, HoldfastError } from '../../../kernel/errors.ts';
 import type { Log } from '../../../kernel/log.ts';
 import type { Random } from '../../../kernel/random.ts';
 import { foreignOwner } from '../continuity/folder-record.ts';
-import { missingKeys, noteKey } from '../encryption/key-record.ts';
 import { watchMissingKeys } from '../encryption/sealed-codec.ts';
 import { exists, isDiskTrouble, syncFolder } from '../engine/disk.ts';
 import type { Store } from '../engine/store.ts';
@@ -37,9 +38,10 @@ import {
 import type { RecordCodec } from '../format/record.ts';
 import { openSpoolEngine } from '../format/spool-engine.ts';
 import { lockFolder } from './folder-lock.ts';
-import { type Cleared, clearFolder, clearForLock, closeToOthers } from './foreign-files.ts';
+import { clearFolder, clearForLock, closeToOthers, tellCleared } from './foreign-files.ts';
 import { checkFiles } from './foreign-segments.ts';
-import { begin, salvageStore } from './new-store.ts';
+import { findLost, leaveFolder } from './lost-files.ts';
+import { begin, salvageStore, takeKeys } from './new-store.ts';
 import {
   findFromLock,
   keepFromLock,
@@ -101,8 +103,10 @@ interface Options extends OpenFolderOptions {
   readonly room: { for: SalvageRoom };
   /** The opening goes on without what cannot be read. */
   readonly skipUnreadable: boolean;
-  /** Something else stood in the place of the whole folder. */
+  /** Something else stood in the place of the whole folder, or it was left. */
   readonly isReplaced: boolean;
+  /** What the file system has lost of the store. */
+  readonly lost: readonly string[];
 }
 
 // What was quarantined is kept for people to look at, within bounds.
@@ -112,22 +116,35 @@ const maxQuarantineBytes = 64 * 1024 * 1024;
 /** @throws HoldfastError `spool-locked`; the signal's reason. */
 export async function openFolder(given: OpenFolderOptions): Promise<OpenedFolder> {
   const layout = layoutOf(given.folder);
-  const options: Options = { ...given, room: { for: 'all' }, skipUnreadable: false, isReplaced: false };
+  const options: Options = {
+    ...given,
+    room: { for: 'all' },
+    skipUnreadable: false,
+    isReplaced: false,
+    lost: [],
+  };
   let isReplaced = false;
   const lock = await whenDiskAllows(options, layout, async (skipUnreadable) => {
+    const lost = await findLost(layout);
+    if (lost !== undefined) {
+      if (!skipUnreadable) throw lost.error;
+      await leaveFolder(layout, nameOf(options.clock), lost.path, options.log);
+      isReplaced = true;
+    }
     const cleared = await clearForLock(layout, skipUnreadable);
-    tellCleared(options, cleared);
+    tellCleared(options.log, cleared);
     isReplaced ||= cleared.some(({ path }) => path.startsWith(`${layout.root}.foreign-`));
     return lockFolder(layout, skipUnreadable);
   });
   try {
     let suspicious: boolean | undefined;
     const opened = await whenDiskAllows(options, layout, async (skipUnreadable) => {
-      tellCleared(options, await clearFolder(layout, skipUnreadable));
+      const { cleared, lost } = await clearFolder(layout, skipUnreadable);
+      tellCleared(options.log, cleared);
       await setAsideFromLock(layout, nameOf(options.clock), options.log);
       await closeToOthers(layout);
       suspicious ??= await noteStart(layout.starts, options.clock);
-      return openOwnStore({ ...options, skipUnreadable, isReplaced }, layout, suspicious);
+      return openOwnStore({ ...options, skipUnreadable, isReplaced, lost }, layout, suspicious);
     });
     return {
       ...opened,
@@ -147,16 +164,6 @@ export async function openFolder(given: OpenFolderOptions): Promise<OpenedFolder
   } catch (error) {
     await lock.close();
     throw error;
-  }
-}
-
-function tellCleared({ log }: Options, cleared: readonly Cleared[]): void {
-  for (const { path, what } of cleared) {
-    const renamed =
-      'the path of a file or folder of the spool was taken by something else, which was renamed';
-    if (what === 'renamed') log.error({ code: 'not-a-file', path }, renamed);
-    else
-      log.info({ path }, 'a file or folder of the spool could not be read and written: its mode was changed');
   }
 }
 
@@ -260,6 +267,8 @@ async function openStore(options: Options, layout: FolderLayout, suspicious: boo
     await marked(layout, marker);
     return { store: await begin(options, layout), isBegun: true, repair: { reason } };
   }
+  if (options.lost.length > 0)
+    return replaceDamaged(options, layout, [`the file system has lost ${options.lost.join(', ')}`]);
   const check = { thorough: suspicious, name: nameOf(options.clock), log: options.log };
   const { damage, setAside, notOurs } = await checkFiles(layout, check);
   if (notOurs !== undefined) return replaceNotOurs(options, layout, notOurs);
@@ -343,19 +352,6 @@ async function replaceStore(
   options.log.error({ code, reason, salvaged, quarantine: kept }, 'the store was replaced');
   const { store } = await openSpoolEngine({ folder: layout.store });
   return { store, repair: { reason, quarantine: kept, ...(salvaged === undefined ? {} : { salvaged }) } };
-}
-
-/** Why the codec cannot be used on the store, which is closed then. Else the store knows of its key. */
-async function takeKeys(store: Store, codec: RecordCodec): Promise<string | undefined> {
-  try {
-    const missing = await missingKeys(store, codec);
-    if (missing.length === 0) return void (await noteKey(store, codec));
-    await store.close();
-    return `it holds records that are sealed with key ${missing.join(' and ')}, which was not given`;
-  } catch (error) {
-    await store.close();
-    throw error;
-  }
 }
 
 async function beginAnew(

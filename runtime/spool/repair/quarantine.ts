@@ -65,8 +65,12 @@ export async function pruneQuarantine(
   for (const [n, name] of ours.toSorted().toReversed().entries()) {
     bytes += await bytesUnder(join(layout.quarantine, name));
     if (n < maxCount && bytes <= maxBytes) continue;
-    await rm(join(layout.quarantine, name), { recursive: true, force: true });
-    removed.push(name);
+    // What the file system has lost cannot be removed either, and stays.
+    const isGone = await rm(join(layout.quarantine, name), { recursive: true, force: true }).then(
+      () => true,
+      () => false,
+    );
+    if (isGone) removed.push(name);
   }
   return removed;
 }

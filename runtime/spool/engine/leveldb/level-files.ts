@@ -8,6 +8,7 @@
 import { lstatSync, readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { HoldfastError } from '../../../../kernel/errors.ts';
+import { isMedium } from '../disk.ts';
 import { maxCurrentBytes, maxLevelLogBytes } from '../limits.ts';
 import { lowerBound } from '../lower-bound.ts';
 import type { FileProblem, StoreSource } from '../offline/entry-source.ts';
@@ -233,7 +234,7 @@ function listFiles(folder: string): ReadonlyMap<string, number> {
   const files = new Map<string, number>();
   try {
     for (const name of readdirSync(folder).filter((each) => leveldbFile.test(each))) {
-      const size = sizeOfFile(join(folder, name));
+      const size = sizeUnlessLost(join(folder, name));
       if (size !== undefined) files.set(name, size);
     }
   } catch (cause) {
@@ -243,6 +244,16 @@ function listFiles(folder: string): ReadonlyMap<string, number> {
   }
   if (files.size === 0) throw new HoldfastError('spool-unreadable', `${folder} holds no store`);
   return files;
+}
+
+/** Undefined also for a file that the file system has lost: where it is needed, it is missing. */
+function sizeUnlessLost(path: string): number | undefined {
+  try {
+    return sizeOfFile(path);
+  } catch (error) {
+    if (!isMedium(error)) throw error;
+    return undefined;
+  }
 }
 
 /** One write: sequence of its first operation, their number, the operations. */

@@ -120,11 +120,21 @@ export class SubFolder {
     return handle;
   }
 
+  #sizeOf(name: string): number | undefined {
+    try {
+      return sizeOfFile(join(this.#folder, name));
+    } catch (error) {
+      if (!isMedium(error)) throw error;
+      this.report('damage', name, describeFileError(error));
+      return undefined;
+    }
+  }
+
   #list(wanted: (name: string) => boolean): Map<string, number> {
     const sizes = new Map<string, number>();
     try {
       for (const name of readdirSync(this.#folder).filter(wanted).sort()) {
-        const size = sizeOfFile(join(this.#folder, name));
+        const size = this.#sizeOf(name);
         if (size !== undefined) sizes.set(name, size);
       }
     } catch (error) {

@@ -1,0 +1,66 @@
+// A file system that is damaged itself, as after a power cut on a card that does not write in order: nobody gets at a file or
+// folder any more, or at the names in a folder, not even to move or remove it. The spool opens all the same, claims nothing
+// falsely, and tells what it lost.
+import { cpSync, mkdirSync, mkdtempSync, readdirSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { checkClaims } from '../../runtime/spool/testing/damage-oracle.ts';
+import { claimsOf, makeKilledSpool } from './claims-of.ts';
+import { canMountFuse, FuseDisk } from './fuse-disk.ts';
+
+const limitMs = 120_000;
+const table: readonly (readonly [path: RegExp, what: 'facts' | 'names'])[] = [
+  [/^FORMAT\.json$/, 'facts'],
+  [/^starts\.json$/, 'facts'],
+  [/^high-water\.json$/, 'facts'],
+  [/^lock$/, 'facts'],
+  [/^lock$/, 'names'],
+  [/^lock\/CURRENT$/, 'facts'],
+  [/^lock\/LOCK$/, 'facts'],
+  [/^quarantine$/, 'names'],
+  [/^store$/, 'names'],
+  [/^store$/, 'facts'],
+  [/^store\/CURRENT$/, 'facts'],
+  [/^store\/LOG$/, 'facts'],
+  [/^store\/MANIFEST-\d+$/, 'facts'],
+  [/^store\/\d+\.ldb$/, 'facts'],
+  [/^store\/\d+\.log$/, 'facts'],
+  [/^store\/wal$/, 'facts'],
+  [/^store\/wal$/, 'names'],
+  [/^store\/wal\/\d+\.wal$/, 'facts'],
+  [/^store\/values$/, 'facts'],
+  [/^store\/values$/, 'names'],
+  [/^store\/values\/\d+\.values$/, 'facts'],
+];
+
+describe.skipIf(!canMountFuse())('a file system that has lost', () => {
+  let disk: FuseDisk;
+  let copies = 0;
+  const home = mkdtempSync(join(tmpdir(), 'holdfast-lost-files-'));
+  const killed = join(home, 'killed');
+  beforeAll(async () => {
+    disk = await FuseDisk.make();
+    makeKilledSpool(killed);
+  });
+  afterAll(async () => {
+    await disk.remove();
+    rmSync(home, { recursive: true, force: true });
+  });
+
+  it.each(table)('%s, its %s', { timeout: 3 * limitMs, retry: 0 }, async (pattern, what) => {
+    const name = `copy-${copies++}`;
+    const folder = join(disk.folder, name);
+    cpSync(killed, folder, { recursive: true, filter: (path) => !/\/(ballast|reserve)$/.test(path) });
+    mkdirSync(join(folder, 'quarantine'), { recursive: true });
+    const path = readdirSync(folder, { recursive: true, encoding: 'utf8' }).find((each) =>
+      pattern.test(each),
+    );
+    expect(path, `${pattern}`).toBeDefined();
+    await disk.lose(`${name}/${path}`, what);
+    await disk.mountAnew();
+    checkClaims(await claimsOf(folder, limitMs), `${path}: ${what}`);
+    const next = await claimsOf(folder, limitMs);
+    expect(next.starts.a).toMatchObject({ floor: 9010 });
+  });
+});
