@@ -133,6 +133,33 @@ export function fairnessContract(open: () => Database): void {
       expect(claimed).toContain('behind');
     });
 
+    test('nor do requests to modules that are not to be called yet', async () => {
+      await rig.arrive(
+        ...hole.map((window) => ({ ...window, device: 'away' })),
+        ...hole.map((window) => ({ ...window, stream: 'behind' })),
+      );
+      await rig.database.query(
+        `insert into module_contact (device_id, module_id, unreachable, failures, due_at, tried_at)
+         select device_id, module_id, true, 5, 10300000, 9900000 from stream where device_id = 'away'`,
+      );
+      await rig.database.query(
+        `insert into request (id, stream_id, range, remaining, state, origin, attempt, due_at, created_at, progress_at)
+         select 'r' || n, s.id, int8range(10, 50), '{[10,50)}'::int8multirange, 'pending', 'person', 1, n, 0, 0
+           from stream s, generate_series(1, 5000) n where device_id = 'away'
+          union all
+         select 'behind', id, int8range(10, 50), '{[10,50)}'::int8multirange, 'pending', 'person', 1, 6000, 0, 0
+           from stream where batch_id = 'behind'`,
+      );
+      const claimed: string[] = [];
+      const take = async (now: number) =>
+        claimed.push(...(await claim(rig.database, now, 64, limits)).map(({ id }) => id));
+      for (let turn = 0; turn < 4; turn++) await take(10_000_000 + turn);
+      expect(claimed).toEqual(['behind']);
+      // Nothing is put off beyond when its module is to be called.
+      for (let turn = 0; turn < 4; turn++) await take(10_300_000 + turn);
+      expect(claimed.filter((id) => id !== 'behind')).toHaveLength(1);
+    });
+
     test('a module that was removed is called more and more rarely, however much its device sends', async () => {
       const gone = (call: MadeCall): MethodOutcome => (call.module === 'gone' ? offline : accepted);
       rig.answer = gone;

@@ -70,6 +70,7 @@ export async function claimDue(
     looked: number;
     chosen: readonly string[];
     waiting: readonly string[];
+    held: readonly { readonly id: string; readonly until: number }[];
   }>(
     `with active as (
        select coalesce(s.late_of, s.id) as stream_id, s.device_id,
@@ -81,20 +82,24 @@ export async function claimDue(
      ), by_device as (
        select device_id, count(*) filter (where moves) as n, count(*) filter (where not moves) as hangs
          from active group by device_id
-     ), due as (
-       select r.id, coalesce(s.late_of, s.id) as stream_id, r.state, r.due_at, r.created_at, lower(r.range) as start,
-              s.device_id, s.late_of is not null as is_late,
-              row_number() over (partition by coalesce(s.late_of, s.id), s.late_of is null, r.state
-                                     order by r.due_at, r.created_at, lower(r.range)) as in_kind,
-              c.device_id is null or row_number() over (
-                partition by s.device_id, s.module_id order by r.due_at, r.created_at, lower(r.range)) = 1 as goes,
-              case when s.last_backfill_at > $2 then $3::int8 else least($3, ${firstOfStream}) end as most
+     ), looked as materialized (
+       select r.*, s.device_id, s.module_id, s.late_of, s.last_backfill_at, c.device_id is not null as in_trouble,
+              greatest(c.due_at, c.called_until) as held_until
          from (select * from request
                 where state in ('pending', 'accepted') and due_at <= $1 and claimed_until <= $1
                 order by due_at limit ${maxLookedAt}) r
          join stream s on s.id = r.stream_id
          left join module_contact c on c.device_id = s.device_id and c.module_id = s.module_id
-        where c.device_id is null or (c.due_at <= $1 and c.called_until <= $1)
+     ), due as (
+       select r.id, coalesce(r.late_of, r.stream_id) as stream_id, r.state, r.due_at, r.created_at, lower(r.range) as start,
+              r.device_id, r.late_of is not null as is_late,
+              row_number() over (partition by coalesce(r.late_of, r.stream_id), r.late_of is null, r.state
+                                     order by r.due_at, r.created_at, lower(r.range)) as in_kind,
+              not r.in_trouble or row_number() over (
+                partition by r.device_id, r.module_id order by r.due_at, r.created_at, lower(r.range)) = 1 as goes,
+              case when r.last_backfill_at > $2 then $3::int8 else least($3, ${firstOfStream}) end as most
+         from looked r
+        where not r.in_trouble or r.held_until <= $1
      ), of_stream as (
        select d.*, coalesce(b.n, 0) + row_number() over (
                 partition by d.stream_id order by d.in_kind, d.is_late, d.due_at, d.created_at, d.start) as in_stream
@@ -116,18 +121,24 @@ export async function claimDue(
        union all
        select id, row_number() over (order by due_at) from due where state = 'accepted' and goes
      )
-     select (select count(*) from due) as looked,
+     select (select count(*) from looked) as looked,
+            coalesce((select jsonb_agg(jsonb_build_object('id', id, 'until', held_until))
+                        from looked where held_until > $1), '[]') as held,
             array(select id from allowed order by turn limit $5) as chosen,
             array(select id from due where id not in (select id from allowed)) as waiting`,
     [now, stalledBefore, limits.maxActivePerDevice, limits.maxActive, limit],
   );
-  const { looked, chosen, waiting } = found!;
+  const { looked, chosen, waiting, held } = found!;
   // So that what cannot go now is not looked at for ever, and what stands behind it never.
   if (looked >= maxLookedAt) {
     await session.query('update request set due_at = $2 where id = any($1::text[])', [
       waiting,
       now + lookedAtAgainMs,
     ]);
+    await session.query(
+      'update request r set due_at = t.until from unnest($1::text[], $2::int8[]) as t(id, until) where r.id = t.id',
+      [held.map(({ id }) => id), held.map(({ until }) => until)],
+    );
   }
   return markClaimed(session, chosen, now);
 }
