@@ -30,9 +30,14 @@ export async function begin(options: NewStoreOptions, layout: FolderLayout): Pro
   const { codec } = options;
   const identity = await newIdentity(options, layout);
   const { store } = await openSpoolEngine({ folder: layout.store, identity });
+  await orClose(store, () => noteKey(store, codec));
+  return store;
+}
+
+/** Else the next try would find the store in use, by ourselves. */
+export async function orClose<T>(store: Store, work: () => Promise<T>): Promise<T> {
   try {
-    await noteKey(store, codec);
-    return store;
+    return await work();
   } catch (error) {
     await store.close();
     throw error;
@@ -95,13 +100,10 @@ async function newIdentity({ random }: NewStoreOptions, layout: FolderLayout): P
 
 /** Why the codec cannot be used on the store, which is closed then. Else the store knows of its key. */
 export async function takeKeys(store: Store, codec: RecordCodec): Promise<string | undefined> {
-  try {
+  return orClose(store, async () => {
     const missing = await missingKeys(store, codec);
     if (missing.length === 0) return void (await noteKey(store, codec));
     await store.close();
     return `it holds records that are sealed with key ${missing.join(' and ')}, which was not given`;
-  } catch (error) {
-    await store.close();
-    throw error;
-  }
+  });
 }

@@ -41,7 +41,7 @@ import { lockFolder } from './folder-lock.ts';
 import { clearFolder, clearForLock, closeToOthers, tellCleared } from './foreign-files.ts';
 import { checkFiles } from './foreign-segments.ts';
 import { findLost, leaveFolder } from './lost-files.ts';
-import { begin, salvageStore, takeKeys } from './new-store.ts';
+import { begin, orClose, salvageStore, takeKeys } from './new-store.ts';
 import {
   findFromLock,
   keepFromLock,
@@ -175,13 +175,17 @@ interface OpenedStore {
   readonly isBegun?: boolean;
 }
 
-/** A store of another module is kept for its owner: its messages would be sent as ours. */
 async function openOwnStore(
   options: Options,
   layout: FolderLayout,
   suspicious: boolean,
 ): Promise<OpenedStore> {
   const opened = await openStore(options, layout, suspicious);
+  return orClose(opened.store, () => ownOf(opened, options, layout));
+}
+
+/** A store of another module is kept for its owner: its messages would be sent as ours. */
+async function ownOf(opened: OpenedStore, options: Options, layout: FolderLayout): Promise<OpenedStore> {
   const { codec, owners, clock, log } = options;
   const owner = await foreignOwner(opened.store, codec, owners);
   if (owner === undefined) {

@@ -1,5 +1,14 @@
 // Another valid store in the place of the spool's own: consistent in itself, and not what was promised.
-import { cpSync, readdirSync, renameSync, rmSync, statSync, symlinkSync, writeFileSync } from 'node:fs';
+import {
+  cpSync,
+  mkdirSync,
+  readdirSync,
+  renameSync,
+  rmSync,
+  statSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { type Log, silentLog } from '../../../kernel/log.ts';
@@ -307,4 +316,42 @@ describe('verify', () => {
     into(folder, 'store', join(template, 'store'));
     expect(await verify(folder)).toMatchObject({ code: 1, text: expect.stringMatching(/went back: start/) });
   });
+});
+
+it('is let go of by a start that fails amid the look at whose it is, so that the next try opens it', async () => {
+  const folder = copyOfTemplate();
+  // What was found in the lock cannot be renamed while this is there.
+  const obstacle = join(folder, 'quarantine', 'x-kept-from-lock');
+  for (const path of [join(folder, 'quarantine', 'x-found-in-lock'), join(obstacle, 'full')])
+    mkdirSync(path, { recursive: true });
+  const clock = new VirtualClock();
+  const [told, abort] = [[] as unknown[], new AbortController()];
+  const log: Log = {
+    ...silentLog,
+    error(fields) {
+      told.push(fields.error ?? fields);
+      rmSync(obstacle, { recursive: true, force: true });
+      if (told.length === 5) abort.abort();
+    },
+  };
+  const given = {
+    clock,
+    log,
+    metrics: noMetrics,
+    retention: { reserveBytes: 0 },
+    freeBytes: async () => 1e6,
+  };
+  let isDone = false;
+  const opening = openSpool({ folder, ...given, signal: abort.signal }).finally(() => {
+    isDone = true;
+  });
+  opening.catch(() => {});
+  while (!isDone) {
+    await clock.advance(10_000);
+    await new Promise((resolve) => setTimeout(resolve, 5));
+  }
+  const spool = await opening;
+  // And a copy is told as such, by the start that opens it.
+  expect(told).toMatchObject([expect.stringContaining('x-kept-from-lock'), { code: 'data-folder-put-back' }]);
+  await spool.close();
 });
