@@ -118,6 +118,19 @@ describe('how long ago a stream was observed last', () => {
     await again.spool.close();
   });
 
+  it('has no number any more where that was of other equipment', async () => {
+    const { store, boot, spool, clock } = await firstStart();
+    spool.openStream('t', 'time');
+    const append = { start: 100, end: 110, readings: [] };
+    await spool.commitWindows([{ ...change('t', []), index: 'time', append, number: 7 }]);
+    expect(spool.openStream('t', 'time').number).toBe(7);
+    await spool.commitWindows([{ ...change('t', []), index: 'time', number: null }]);
+    await spool.close();
+    const again = await openTestSpool(store.restarted(), { boot, clock });
+    expect(again.spool.openStream('t', 'time').number).toBeUndefined();
+    await again.spool.close();
+  });
+
   it('is told of what only the journal holds, too, where a number is kept', async () => {
     const { store, boot, spool, clock, passes } = await firstStart();
     spool.openStream('t', 'time');

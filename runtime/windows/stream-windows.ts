@@ -220,7 +220,7 @@ export class StreamWindows {
       restart: this.#restart,
       ...(append === undefined ? {} : { append }),
       ...this.#claims.reached(),
-      ...(this.#number === this.#committedNumber ? {} : { number: this.#number! }),
+      ...(this.#number === this.#committedNumber ? {} : { number: this.#number ?? null }),
     };
     this.#restart = false;
     this.#committedNumber = this.#number;

@@ -46,8 +46,11 @@ export interface StreamChange {
    * is not known yet: only a window that is proven to go on from the floor may claim anything there.
    */
   readonly seen?: number;
-  /** The equipment's or sender's own number of the last sample or message whose readings are in the stream. */
-  readonly number?: number;
+  /**
+   * The equipment's or sender's own number of the last sample or message whose readings are in the stream; null where what
+   * was known before is of other equipment.
+   */
+  readonly number?: number | null;
 }
 
 /**
@@ -69,7 +72,7 @@ export interface StreamStart {
   /** By so much our wall clock was set since. Undefined where that is not known. */
   readonly setByMs?: number;
   readonly continuity: Continuity;
-  /** As `StreamChange.number`, from the last commit. */
+  /** As `StreamChange.number`, from the last commit that had one. */
   readonly number?: number;
 }
 

@@ -270,6 +270,21 @@ describe('windows of all streams', () => {
     expect(store.windows).toEqual(['a 0-10000 0 lane', 'a 12001-12500 0 lane']);
   });
 
+  it('forget the number of the last sample once other equipment feeds the stream', async () => {
+    const { clock, store, windows } = start();
+    const sink = windows.openStream({ batchId: 'a', index: 'time' });
+    sink.emit({ kind: 'resumed', at: 0 });
+    sink.emit({ kind: 'observed', until: 10, number: 7 });
+    await clock.advance(3000);
+    const other = windows.openStream({ batchId: 'a', index: 'time' });
+    windows.changeEquipment('a');
+    expect(windows.known('a')).toMatchObject({ continuity: 'lost' });
+    expect(windows.known('a')?.number).toBeUndefined();
+    other.emit({ kind: 'resumed', at: 20 });
+    await clock.advance(3000);
+    expect(store.commits.flat().map(({ number }) => number)).toEqual([7, null]);
+  });
+
   it('start above what an earlier run claimed', async () => {
     const store = new FakeStore();
     store.floor = 100;

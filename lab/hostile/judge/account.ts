@@ -122,10 +122,16 @@ export class Account {
       const kept = points.filter((point) => point.at <= at);
       return kept.length > 0 ? [{ from, points: kept }] : [];
     });
-    const before = this.#unsent.length;
+    const lost = this.#unsent.filter((stored) => stored.commit > commit);
     this.#unsent = this.#unsent.filter((stored) => stored.commit <= commit);
-    const lost = before - this.#unsent.length;
-    this.#options.trace.note('disk', `rolled back to commit ${commit}: ${lost} windows are lost unsent`);
+    const { windows } = this;
+    for (const { late, batch } of lost) {
+      const { start } = batch.window;
+      const isClaimed = windows.some((window) => start >= window.start && start < window.end);
+      if (late && isClaimed) for (const reading of batch.readings) this.#options.judge.forgive?.(reading);
+    }
+    const told = `rolled back to commit ${commit}: ${lost.length} windows are lost unsent`;
+    this.#options.trace.note('disk', told);
   }
 
   page(window: Window, readings: readonly Reading[]): void {

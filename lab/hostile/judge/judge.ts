@@ -45,6 +45,8 @@ export interface Judge {
   claimHistory(claim: HistoryClaim): void;
   /** To be told at once: what the equipment holds changes. */
   claimVoid(claim: VoidClaim): void;
+  /** It came late, where a window had claimed its position before, and the disk that was put back has it no more: nothing tells. */
+  forgive?(reading: Reading): void;
   /** What the disk was told after `since`, in true time, is undone. */
   rollBack?(since: number): void;
   /** Readings that were delivered. */

@@ -121,6 +121,12 @@ export class RecordJudge<M extends Made> implements Judge {
     this.#options.rules.rollBack?.(since, this.#options.now());
   }
 
+  forgive({ index, tag, value }: Reading): void {
+    for (const made of this.#options.records.showing(tag, value))
+      if (this.#options.rules.misplaced(made, index, 'live') === undefined)
+        this.#delivered.add(`${made.id} ${tag}`);
+  }
+
   claim(claim: LiveClaim): void {
     const before = this.#live.findLast(
       ({ window, heard }) => window.end === claim.window.start && heard.unbroken === claim.heard.from,

@@ -33,7 +33,7 @@ export function opcuaEquipment(parts: EquipmentParts): Equipment {
     kind: describeServer(plan),
     settings: opcuaSourceSchema.parse(configureServer(plan, dice)),
     makeSource: (config, sourceParts) => {
-      server.beginLife();
+      server.beginLife(parts.site.isRolledBack);
       return createOpcuaSource(config as OpcuaSourceConfig, {
         clock,
         metrics: parts.metrics,

@@ -30,6 +30,8 @@ const sensorFailure: WireStatus = { value: 0x808c_0000, name: 'BadSensorFailure'
 const double = 11;
 /** What happened is known to who watches so much later. */
 const seenAfterMs = 5000;
+/** And is on the disk so much later, however slow that is. */
+const keptAfterMs = 25_000;
 
 export class Server {
   readonly records = new Records<Change>();
@@ -45,6 +47,7 @@ export class Server {
   /** Lost in the queue of an item. */
   readonly #dropped = new Set<Change>();
   #lifeBegan = 0;
+  #knownFrom = 0;
   readonly #listeners = new Set<(change: Change) => void>();
   #latestMoment = 0;
 
@@ -107,9 +110,15 @@ export class Server {
     if (!isWatched && open) open.to = now;
   }
 
-  isWatched({ tag, at }: Change): boolean {
+  isWatched(change: Change): boolean {
+    return this.#spanOf(change) !== undefined;
+  }
+
+  #spanOf({ tag, at }: Change): { readonly to: number } | undefined {
     const spans = this.#watched.get(tag.name) ?? [];
-    return spans.some(({ from, to = Number.POSITIVE_INFINITY }) => at >= from && at <= to);
+    return spans
+      .map(({ from, to = Number.POSITIVE_INFINITY }) => ({ from, to }))
+      .find(({ from, to }) => at >= from && at <= to);
   }
 
   /** What a node held at a true time. */
@@ -145,9 +154,10 @@ export class Server {
     return placeOf(change) < placeOf(before) && placeOf(before) <= placeOf(after);
   }
 
-  /** A module starts that knows nothing of what was seen before. */
-  beginLife(): void {
+  /** A module starts, with what its disk has; `isRolledBack`: that may lack what was seen before. */
+  beginLife(isRolledBack: boolean): void {
     this.#lifeBegan = this.#options.clock.monotonic();
+    if (isRolledBack) this.#knownFrom = this.#lifeBegan;
   }
 
   /**
@@ -158,8 +168,12 @@ export class Server {
     const place = placeOf(change);
     const now = this.#options.clock.monotonic();
     const all = this.records.all.filter(({ tag }) => tag === change.tag);
-    const isSeen = (each: Change) =>
-      each.at > this.#lifeBegan && each.at < now - seenAfterMs && this.isWatched(each);
+    const isSeen = (each: Change) => {
+      const span = this.#spanOf(each);
+      if (!span || each.at < this.#knownFrom) return false;
+      // In this life, or for long enough that the disk has it.
+      return each.at > this.#lifeBegan ? each.at < now - seenAfterMs : span.to > each.at + keptAfterMs;
+    };
     return all.some((each, i) => {
       const isBack = each.id > change.id && placeOf(each) < placeOf(all[i - 1]!) && placeOf(each) <= place;
       if (!isBack) return false;

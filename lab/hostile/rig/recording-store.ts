@@ -153,7 +153,9 @@ export class RecordingStore {
       ...(floor === undefined ? {} : { floor }),
       ...(isMore ? { committed: now } : committedOf(this.#state)),
       ...(change.seen === undefined ? {} : { seen: change.seen }),
-      ...numberOf({ number: change.number ?? this.#state.number }),
+      ...numberOf({
+        number: change.number === undefined ? this.#state.number : (change.number ?? undefined),
+      }),
       ...(journal ? { journal } : {}),
     });
     return closed.map(({ plainBytes }) => ({ batchId, plainBytes, encodedBytes: Math.ceil(plainBytes / 4) }));

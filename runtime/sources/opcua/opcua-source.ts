@@ -162,7 +162,9 @@ class OpcuaSource implements Source {
       emit: (event) => !ended.signal.aborted && sink.emit(event),
       durable: () => sink.durable(),
     };
-    const floor = this.#floor ?? this.#deps.start?.()?.floor;
+    const start = this.#deps.start?.();
+    const floor = this.#floor ?? start?.floor;
+    if (this.#floor === undefined && start?.number !== undefined) this.#repeated.recall(start.number);
     if (floor !== undefined) this.#repeated.begin(serverClock, floor);
     const subscribed = new SubscribeSession({
       session,

@@ -45,6 +45,36 @@ describe('times that came twice', () => {
     expect(times.around({ start: 400_000, end: 400_001 })).toBeUndefined();
   });
 
+  it('are kept for the next process in one number, the last of them with what lies within a day', () => {
+    const { clock, times } = make();
+    const day = 86_400_000;
+    const hour = 3_600_000;
+    expect(times.kept).toBeUndefined();
+    const back = (at: number, byMs: number) => {
+      times.note('a', T + at);
+      times.note('a', T + at - byMs);
+    };
+    // Values out of order are not kept.
+    back(0, 1500);
+    expect(times.kept).toBeUndefined();
+    back(hour, hour);
+    back(5 * hour, hour);
+    clock.passed += 10 * day;
+    const next = make().times;
+    next.recall(times.kept!);
+    expect(next.around({ start: T + 2 * hour, end: T + 2 * hour + 1 })).toMatchObject({
+      start: T - 60_000,
+      end: T + 5 * hour + 60_000,
+    });
+    expect(next.kept).toBe(times.kept);
+    back(20 * day, hour);
+    const last = make().times;
+    last.recall(times.kept!);
+    expect(last.around({ start: T + hour, end: T + 2 * hour })).toBeUndefined();
+    expect(last.around({ start: T + 20 * day - hour, end: T + 20 * day })).toBeDefined();
+    expect(Number.isSafeInteger(times.kept)).toBe(true);
+  });
+
   it('are bounded in number', () => {
     const { times } = make();
     for (let at = 0; at < 1000; at++) {
@@ -79,6 +109,17 @@ describe('history of times that came twice', () => {
     expect((error as HoldfastError).message).toContain(
       'does not reach back to before the times that came twice',
     );
+  });
+
+  it('is asked for later also where a process before this one saw it', async () => {
+    const server = serverWith({}, every(10, 700), 300);
+    const before = make().times;
+    before.note('t0', T + 6900);
+    before.note('t0', T + 4500);
+    const { times } = make();
+    times.recall(before.kept!);
+    const { pages } = await readAll(server, range, 10, 2, { repeated: times });
+    expect(pages).toEqual([]);
   });
 
   it('is void once the memory holds nothing of them any more', async () => {

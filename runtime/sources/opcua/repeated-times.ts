@@ -15,6 +15,13 @@ const maxStretches = 200;
 const onTheWayMs = 2000;
 const outOfOrderMs = 50;
 
+/** Stretches that lie no further apart are kept for the next process as one; of others the last alone is. */
+const keptAsOneMs = 86_400_000;
+/** A stretch is kept as its end and its length, in whole minutes, in one whole number below 2^53. */
+const minuteMs = 60_000;
+const minutes = 2 ** 26;
+const keptSince = Date.UTC(2000, 0, 1);
+
 /** Changed in place: there is one for each tag, and each value tells its time. */
 interface Shown {
   time: number;
@@ -27,6 +34,7 @@ interface Shown {
 export class RepeatedTimes {
   readonly #clock: Pick<Clock, 'monotonic'>;
   #stretches: readonly Window[] = [];
+  #kept: Window | undefined;
   #count = 0;
   readonly #last = new Map<string, Shown>();
   /** Of each clock, how far it leapt ahead of the time that passed, and when; monotonic ms. */
@@ -39,6 +47,20 @@ export class RepeatedTimes {
   /** Grows each time that a clock is seen to have gone back by more than values are out of order. */
   get count(): number {
     return this.#count;
+  }
+
+  /** For the next process; undefined where nothing came twice, but for values out of order. */
+  get kept(): number | undefined {
+    if (!this.#kept) return undefined;
+    const end = Math.ceil((this.#kept.end - keptSince) / minuteMs);
+    const length = end - Math.floor((this.#kept.start - keptSince) / minuteMs);
+    return end >= 0 && end < minutes ? Math.min(length, minutes - 1) * minutes + end : undefined;
+  }
+
+  /** What the process before kept. */
+  recall(kept: number): void {
+    const end = keptSince + (kept % minutes) * minuteMs;
+    this.#keep(this.#add({ start: end - Math.floor(kept / minutes) * minuteMs, end }));
   }
 
   /** Sets how far clock `name` had come, where that is not known yet. */
@@ -79,7 +101,14 @@ export class RepeatedTimes {
     if (time < last.time - outOfOrderMs) this.#count += 1;
     // It may have run on before it was set, and since.
     const unseenMs = Math.ceil(at - last.at) + onTheWayMs;
-    this.#add({ start: time - unseenMs, end: last.time + unseenMs });
+    const stretch = this.#add({ start: time - unseenMs, end: last.time + unseenMs });
+    if (last.time - time > onTheWayMs) this.#keep(stretch);
+  }
+
+  #keep(stretch: Window): void {
+    const kept = this.#kept ?? stretch;
+    const isNear = stretch.start - kept.end <= keptAsOneMs && kept.start - stretch.end <= keptAsOneMs;
+    this.#kept = isNear ? hull(kept, stretch) : stretch;
   }
 
   /** All that touches `range`, and what touches that; undefined where nothing does. */
@@ -99,7 +128,8 @@ export class RepeatedTimes {
     }
   }
 
-  #add(stretch: Window): void {
+  /** Gives it with what it touches. */
+  #add(stretch: Window): Window {
     let joined = stretch;
     const others = this.#stretches.filter((each) => {
       if (each.start > joined.end || each.end < joined.start) return true;
@@ -107,6 +137,7 @@ export class RepeatedTimes {
       return false;
     });
     this.#stretches = [...others, joined].slice(-maxStretches);
+    return joined;
   }
 }
 

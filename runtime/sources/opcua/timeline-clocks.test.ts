@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { randomInt, seededRandom } from '../../../kernel/random.ts';
+import { RepeatedTimes } from './repeated-times.ts';
 import { at, make, overflow, placeIn, T } from './testing/timeline-rig.ts';
 
 /** A value whose clock is off by `offMs`, as the server had it at `time`. */
@@ -123,6 +124,21 @@ describe('what an item is said to have held', () => {
     message(1600);
     message(3000);
     expect(seen()).toEqual(['a=1@0', 'a=2@1500', 'a=3@1550', 'a=3@2101']);
+  });
+
+  it('is stated with the times that came twice, so that the next process knows them', () => {
+    const repeated = new RepeatedTimes({ monotonic: () => 0 });
+    const { timeline, sink, begin, message } = make({ repeated });
+    timeline.watch(T - 100);
+    timeline.add('a', at(-50, 1), T);
+    begin(0);
+    message(1000);
+    expect(sink.of('observed').at(-1)?.number).toBeUndefined();
+    timeline.add('a', at(-9000, 2), T + 1500);
+    message(1500);
+    message(3000);
+    expect(sink.of('observed').at(-1)?.number).toBe(repeated.kept);
+    expect(repeated.kept).toBeDefined();
   });
 
   it('is not what comes late in a message whose loss was told: that is given at its time, and no more', () => {

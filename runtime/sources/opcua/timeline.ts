@@ -330,7 +330,7 @@ export class Timeline {
 
   #state(): void {
     if (this.#until === undefined) return;
-    if (this.#observation.observe(this.#until)) this.#reached = this.#until;
+    if (this.#observation.observe(this.#until, this.#options.repeated?.kept)) this.#reached = this.#until;
     else this.#until = undefined;
   }
 
@@ -366,7 +366,7 @@ export class Timeline {
 
   /** `isAfresh`: with what each tag holds, since what was stated before was not taken. */
   #resume(wanted: number, isAfresh = false): void {
-    const at = this.#observation.begin(wanted);
+    const at = this.#observation.begin(wanted, undefined, this.#options.repeated?.kept);
     if (at === undefined) return;
     if (isAfresh) this.#held.oweAll(this.#options.snapshots ? 'all' : 'refused');
     this.#until = at;

@@ -30,7 +30,7 @@ export interface StreamRecord {
   readonly seen?: number | undefined;
   readonly lastWindow?: Window;
   /** The equipment's or sender's own number of the last sample or message in the stream. */
-  readonly lastNumber?: number;
+  readonly lastNumber?: number | undefined;
   /** Size classes (see format/keys.ts) that the stream's index entries use. */
   readonly classes: readonly number[];
   readonly createdAt: number;

@@ -35,7 +35,7 @@ export function writeChange(
   if (append !== undefined) stream = appendJournal(core, streams, writer, stream, append);
   if (floorMoved) stream = streams.update(stream, { floor, reachedIn: core.hub.start });
   if (seenMoved) stream = streams.update(stream, { seen });
-  if (number !== undefined) stream = streams.update(stream, { lastNumber: number });
+  if (number !== undefined) stream = streams.update(stream, { lastNumber: number ?? undefined });
   // From here on its claims are its own again: whatever was lost lies below the first of them.
   if (hasClaimed) stream = streams.update(stream, { continuity: 'proven' });
   // Late readings, a break, and a window that closes where the journal had come to, say nothing of how far observation came since.

@@ -4,6 +4,7 @@ import { RecordingSink } from '../../testing/recording-sink.ts';
 import type { OddTime } from '../odd-time.ts';
 import type { WireValue } from '../opcua-session.ts';
 import type { ClockStep } from '../publish-clock.ts';
+import type { RepeatedTimes } from '../repeated-times.ts';
 import { Timeline } from '../timeline.ts';
 
 export const T = Date.UTC(2026, 0, 1);
@@ -23,6 +24,7 @@ interface MakeOptions {
   readonly latenessMs?: number;
   readonly timestamp?: 'source' | 'server';
   readonly snapshots?: boolean;
+  readonly repeated?: RepeatedTimes;
 }
 
 export function make(options: MakeOptions = {}) {
@@ -38,6 +40,7 @@ export function make(options: MakeOptions = {}) {
     snapshots,
     latenessMs,
     floor,
+    ...(options.repeated && { repeated: options.repeated }),
     onOdd: (what, count) => odd.push([what, count]),
     onClockSet: (step) => steps.push(step),
   });
