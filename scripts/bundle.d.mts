@@ -1,2 +1,2 @@
 /** Writes main.cjs and what it loads. Throws where a package is missing. */
-export function bundle(folder: string): Promise<void>;
+export function bundle(part: 'runtime' | 'cloud-lite', folder: string): Promise<void>;

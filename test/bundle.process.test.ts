@@ -1,10 +1,13 @@
-// The module as its image has it: one and the same from the same sources, whole, and told from its packages by whoever reads a stack trace.
+// Module and detector as their images have them: one and the same from the same sources, whole, and told from its packages by whoever reads a stack trace.
 import { execFile } from 'node:child_process';
 import { globSync, mkdtempSync, readFileSync, renameSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { startDetector } from '../cloud-lite/testing/detector-process.ts';
+import { openEdgeModule } from '../cloud-lite/testing/edge-module.ts';
+import { startHub } from '../lab/hub/hub.ts';
 import { startOpcuaPlant } from '../lab/plant/opcua-plant.ts';
 import { opcuaSources } from '../lab/plant/opcua-site.ts';
 import { startPlant } from '../lab/plant/plant.ts';
@@ -39,23 +42,73 @@ function siteOf(name: string, sources: readonly object[]): string {
   return file;
 }
 
+const detectorDist = join(folder, 'detector');
+
 beforeAll(async () => {
-  await bundle(dist);
+  await bundle('runtime', dist);
+  await bundle('cloud-lite', detectorDist);
   symlinkSync(join(root, 'node_modules'), join(folder, 'node_modules'));
 });
 afterAll(() => rmSync(folder, { recursive: true, force: true }));
 
-describe('the bundle of the module', () => {
+describe.each([
+  ['runtime', dist],
+  ['cloud-lite', detectorDist],
+] as const)('the bundle of %s', (part, built) => {
   it('is the same to the byte when it is built again', async () => {
-    await bundle(join(folder, 'again'));
-    expect(textsOf(join(folder, 'again'))).toEqual(textsOf(dist));
+    const again = join(folder, `${part}-again`);
+    await bundle(part, again);
+    expect(textsOf(again)).toEqual(textsOf(built));
   });
 
   it('has no character that would double the memory of a file', () => {
-    const beyond = [...textsOf(dist)].filter(([, text]) => /[\x80-\xff]/.test(text)).map(([file]) => file);
+    const beyond = [...textsOf(built)].filter(([, text]) => /[\x80-\xff]/.test(text)).map(([file]) => file);
     expect(beyond).toEqual([]);
   });
 
+  it('is strict where its sources are', () => {
+    for (const [file, text] of textsOf(built)) {
+      if (!file.startsWith('node_modules/')) expect(text, file).toMatch(/^(?:#!.*\n)?['"]use strict['"];/);
+    }
+    const rhea =
+      /^\/\/ node_modules\/(?:\S+\/)?rhea\/lib\/container\.js\n.*\n\s*\(function\(\) \{\n\s*["']use strict["'];/m;
+    expect([...textsOf(built).values()].some((text) => rhea.test(text))).toBe(true);
+  });
+});
+
+describe('the bundle of the detector', () => {
+  it('takes what a module sent, into a database inside of it', async () => {
+    const hub = await startHub();
+    const module = await openEdgeModule({
+      hub,
+      deviceId: 'gateway',
+      moduleId: 'holdfast',
+      index: 'sequence',
+    });
+    const detector = await startDetector(
+      {
+        HOLDFAST_EVENTHUB_CONNECTION: hub.eventHubConnectionString,
+        HOLDFAST_HUB_CONNECTION: hub.serviceConnectionString,
+        HOLDFAST_DATA_FOLDER: join(folder, 'data'),
+        NODE_EXTRA_CA_CERTS: hub.caFile,
+      },
+      [],
+      [join(detectorDist, 'main.cjs')],
+    );
+    try {
+      await module.send('press', { start: 0, end: 10 });
+      await expect
+        .poll(() => detector.streams(), { timeout: 90_000 })
+        .toMatchObject([{ deviceId: 'gateway', batchId: 'press', covered: [[0, 10]] }]);
+    } finally {
+      expect(await detector.stop(), detector.log()).toBe(0);
+      await module.close();
+      await hub.stop();
+    }
+  });
+});
+
+describe('the bundle of the module', () => {
   it("has the Azure client's code in files that are told from others, and nothing else in them", () => {
     const modules = [...textsOf(dist)].flatMap(([file, text]) =>
       [...text.matchAll(/^\/\/ ((?:node_modules|runtime|kernel|wire)\/\S+)$/gm)].map(([, path]) => ({

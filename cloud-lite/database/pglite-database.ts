@@ -7,6 +7,7 @@
 import { existsSync } from 'node:fs';
 import { readdir, rename, rm, rmdir } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
+import { setFlagsFromString } from 'node:v8';
 import { PGlite, type Transaction } from '@electric-sql/pglite';
 import { NodeFS } from '@electric-sql/pglite/nodefs';
 import { describeError, HoldfastError } from '../../kernel/errors.ts';
@@ -19,11 +20,11 @@ import { type HostModule, offerSync, syncPath, syncTree, watchLog } from './sync
 const int8Oid = 20;
 // Our int8 values are within +-(2^53 - 1) (wire/window.ts), so a number holds them exactly.
 const parsers = { [int8Oid]: Number };
+/** PostgreSQL's own are for a machine of its own. What is not in these buffers the operating system has in its cache. */
+const memory = ['shared_buffers=8MB', 'wal_buffers=1MB', 'maintenance_work_mem=8MB'];
+const small = [...PGlite.defaultStartParams, ...memory.flatMap((setting) => ['-c', setting])];
 /** -F: do not sync. Of the ways to sync the log only fsync reaches the file system layer. */
-const startParams = [
-  ...PGlite.defaultStartParams.filter((param) => param !== '-F'),
-  ...['-c', 'wal_sync_method=fsync'],
-];
+const synced = [...small.filter((param) => param !== '-F'), '-c', 'wal_sync_method=fsync'];
 
 /**
  * @param folder where the data lies, made if missing; undefined keeps everything in memory.
@@ -36,7 +37,12 @@ export async function openPgliteDatabase(
   onDiskFailure: (error: unknown) => never = rethrow,
 ): Promise<Database> {
   const failed = failureOf(onDiskFailure);
-  if (folder === undefined) return pgliteDatabase(await PGlite.create({ parsers }), failed, async () => {});
+  // V8's other compiler takes 600 MB to optimize one of PostgreSQL's functions. Without it a window costs 2 to 18 % more processor time.
+  setFlagsFromString('--no-wasm-tier-up');
+  setFlagsFromString('--no-wasm-dynamic-tiering');
+  if (folder === undefined) {
+    return pgliteDatabase(await PGlite.create({ parsers, startParams: small }), failed, async () => {});
+  }
   const lock = await lockFolder(folder);
   try {
     await makeIfMissing(folder);
@@ -52,7 +58,7 @@ async function openFolder(folder: string, onDiskFailure: (error: unknown) => nev
     // The library would make a new database over what is there.
     if (!existsSync(join(folder, 'PG_VERSION'))) throw new Error('there is something, but no PG_VERSION');
     const fs = new SyncedFileSystem(folder, onDiskFailure);
-    return await PGlite.create({ parsers, startParams, fs });
+    return await PGlite.create({ parsers, startParams: synced, fs });
   } catch (cause) {
     throw new HoldfastError(
       'database-folder-damaged',
@@ -86,7 +92,7 @@ async function makeIfMissing(folder: string): Promise<void> {
   const making = `${folder.replace(/\/+$/, '')}.making`;
   // Left by one that was cut off.
   await rm(making, { recursive: true, force: true });
-  await (await PGlite.create({ dataDir: making })).close();
+  await (await PGlite.create({ dataDir: making, startParams: small })).close();
   await syncTree(making);
   await rmdir(folder);
   await rename(making, folder);

@@ -24,8 +24,9 @@ const readyLimitMs = 170_000;
 export async function startDetector(
   environment: Readonly<Record<string, string>>,
   args: readonly string[] = [],
+  program: readonly string[] = [main],
 ): Promise<DetectorProcess> {
-  const child = spawn(process.execPath, [main, ...args], {
+  const child = spawn(process.execPath, [...program, ...args], {
     env: { ...process.env, HOLDFAST_HTTP_PORT: '0', ...environment },
     stdio: ['ignore', 'pipe', 'pipe'],
   });

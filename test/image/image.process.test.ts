@@ -153,8 +153,8 @@ describe.skipIf(skip)('the images', () => {
 
     it('runs as a user who is not root, with the entry point that it states', async () => {
       expect(await who(opened.container)).toBe('x64 1000');
-      const memory = ['--heap-growing-percent=10', '--max-semi-space-size=2'];
-      expect(opened.config.Entrypoint).toEqual(['node', ...memory, '/app/dist/cloud-lite/main.js']);
+      const memory = ['--heap-growing-percent=30', '--max-semi-space-size=4'];
+      expect(opened.config.Entrypoint).toEqual(['node', ...memory, '/app/dist/main.cjs']);
     });
 
     it('carries what the detector runs on and nothing else', async () => {
@@ -171,7 +171,8 @@ describe.skipIf(skip)('the images', () => {
         expect(packages).not.toContain(foreign);
       }
       expect(await workshop.list(opened.container, '/app/dist')).toEqual([
-        ...['cloud-lite', 'dashboard', 'kernel', 'wire'],
+        ...['dashboard', 'entra-credential.cjs', 'main.cjs', 'migrations', 'node_modules'],
+        ...['pglite-database.cjs', 'postgres-database.cjs', 'rolldown-runtime.cjs'],
       ]);
     });
 

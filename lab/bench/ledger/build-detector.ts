@@ -1,9 +1,9 @@
-// The detector compiled as its image has it (cloud-lite/Dockerfile), with the packages of this checkout.
-import { execFileSync } from 'node:child_process';
-import { cpSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs';
+// The detector as its image has it (cloud-lite/Dockerfile), with the packages of this checkout.
+import { readFileSync, symlinkSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { buildDashboard } from '../../../cloud-lite/dashboard/build.ts';
+import { bundle } from '../../../scripts/bundle.mjs';
 
 const root = fileURLToPath(new URL('../../../', import.meta.url));
 
@@ -17,15 +17,11 @@ export interface BuiltDetector {
 
 export async function buildDetector(folder: string): Promise<BuiltDetector> {
   const dist = join(folder, 'dist');
-  const compiler = join(root, 'node_modules/.bin/tsc');
-  execFileSync(compiler, ['-p', join(root, 'cloud-lite/tsconfig.build.json'), '--outDir', dist]);
-  const migrations = 'cloud-lite/database/migrations';
-  cpSync(join(root, migrations), join(dist, migrations), { recursive: true });
+  await bundle('cloud-lite', dist);
   const dashboard = join(dist, 'dashboard');
   await buildDashboard(dashboard);
-  writeFileSync(join(folder, 'package.json'), '{"type":"module"}');
   symlinkSync(join(root, 'node_modules'), join(folder, 'node_modules'));
-  return { main: join(dist, 'cloud-lite/main.js'), dashboard, ...imageSettings() };
+  return { main: join(dist, 'main.cjs'), dashboard, ...imageSettings() };
 }
 
 /** Read from the Dockerfile, so that what is measured is what is shipped. */

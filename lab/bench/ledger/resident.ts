@@ -1,5 +1,5 @@
-// Resident memory of the detector's process with its database elsewhere: a real hub's protocol, a fleet of
-// 100,000 streams in the ledger, a backlog of messages, then messages as they come and a page that looks.
+// Resident memory of the detector's process, with its database elsewhere or inside of it: a real hub's protocol, a fleet
+// in the ledger, a backlog of messages, then messages as they come and a page that looks.
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { readFileSync } from 'node:fs';
@@ -17,7 +17,8 @@ export interface ResidentOptions {
   readonly nodeArgs?: readonly string[];
   readonly env?: Readonly<Record<string, string>>;
   readonly dashboard: string;
-  readonly url: string;
+  /** Of PostgreSQL, or the folder of an embedded database. */
+  readonly database: { readonly url: string } | { readonly dataFolder: string };
   readonly folder: string;
   readonly backlog: number;
   /** Messages a second, for so many seconds. */
@@ -103,7 +104,9 @@ async function startDetector(options: ResidentOptions, hub: Hub) {
       NODE_ENV: 'production',
       NODE_COMPILE_CACHE: join(options.folder, 'compile-cache'),
       NODE_EXTRA_CA_CERTS: hub.caFile,
-      DATABASE_URL: options.url,
+      ...('url' in options.database
+        ? { DATABASE_URL: options.database.url }
+        : { HOLDFAST_DATA_FOLDER: options.database.dataFolder }),
       HOLDFAST_EVENTHUB_CONNECTION: hub.eventHubConnectionString,
       HOLDFAST_HUB_CONNECTION: hub.serviceConnectionString,
       HOLDFAST_DASHBOARD_FOLDER: options.dashboard,

@@ -22,7 +22,7 @@ export function imageSettings(): { readonly text: string; readonly env: Readonly
 
 /** Returns where its main file is. */
 export async function bundleModule(folder: string): Promise<URL> {
-  await bundle(join(folder, 'dist'));
+  await bundle('runtime', join(folder, 'dist'));
   symlinkSync(join(root, 'node_modules'), join(folder, 'node_modules'));
   return pathToFileURL(join(folder, 'dist/main.cjs'));
 }
