@@ -30,6 +30,11 @@ export class EquipmentClock {
     return Math.floor(this.#trueNow() + this.#runs.at(-1)!.offset);
   }
 
+  /** What it would show had nobody set it ahead, nor back and ahead again by less. */
+  leastNow(): number {
+    return Math.floor(this.#trueNow() + Math.min(...this.#runs.map(({ offset }) => offset)));
+  }
+
   step(ms: number): void {
     this.#runs.push({ from: this.#trueNow(), offset: this.#runs.at(-1)!.offset + ms });
   }

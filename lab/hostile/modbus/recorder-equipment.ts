@@ -100,8 +100,8 @@ export function recorderEquipment(transport: Transport, parts: EquipmentParts): 
       records,
       rules,
       now: () => clock.monotonic(),
-      // Where that was set back, also as it was: the equipment's clock, before it leapt, tells as much.
-      wall: () => Math.max(clock.now(), began + clock.monotonic()),
+      // Where that was set back, also as it was; and the equipment's, as it was before it leapt.
+      wall: () => Math.max(clock.now(), began + clock.monotonic(), deviceClock.leastNow()),
       watch: (event, isTaken) => unheard.watch(event, isTaken),
       onFault: parts.onFault,
     }),

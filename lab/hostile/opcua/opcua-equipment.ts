@@ -160,7 +160,7 @@ class ServerWorld {
 }
 
 /** After so long a hole was asked for four times. */
-const askedOftenMs = 30_000;
+const askedOftenMs = 15_000;
 
 /** As long as the stream waits for values that come late. */
 const waitMs = 500;

@@ -66,7 +66,7 @@ export function serialEquipment(parts: EquipmentParts): Equipment {
   const shown = plan.order === 'arrival' && !plan.talks ? shownJudge(plan, parts) : undefined;
   const unheard = unheardOf(instrument, parts);
   const rules = rulesOf({ plan, instrument, deviceClock, arrivals, arrivedAt, dumped, unheard });
-  const judge: Judge = shown ?? recordJudge({ rules, instrument, unheard, began, parts });
+  const judge: Judge = shown ?? recordJudge({ rules, instrument, unheard, began, deviceClock, parts });
   const mishaps = new Mishaps(plan, instrument, deviceClock, wire, parts);
   return {
     kind: describe(plan),
@@ -188,6 +188,7 @@ function recordJudge(of: {
   readonly unheard: Unheard<Kept>;
   /** When virtual time began, by the module's wall clock. */
   readonly began: number;
+  readonly deviceClock: EquipmentClock;
   readonly parts: EquipmentParts;
 }): Judge {
   const { clock, onFault } = of.parts;
@@ -195,8 +196,8 @@ function recordJudge(of: {
     records: of.instrument.records,
     rules: of.rules,
     now: () => clock.monotonic(),
-    // Where that was set back, also as it was: the instrument's clock, before it leapt, tells as much.
-    wall: () => Math.max(clock.now(), of.began + clock.monotonic()),
+    // Where that was set back, also as it was; and the instrument's, as it was before it leapt.
+    wall: () => Math.max(clock.now(), of.began + clock.monotonic(), of.deviceClock.leastNow()),
     watch: (event, isTaken) => of.unheard.watch(event, isTaken),
     onFault,
   });
