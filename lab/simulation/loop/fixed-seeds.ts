@@ -141,4 +141,20 @@ export const foundSeeds: readonly FoundSeed[] = [
     ],
     why: 'a start took a checkpoint for the last word that the process before it had been killed before syncing',
   },
+  {
+    seed: 40_020_136,
+    faults: [
+      { kind: 'stop', at: 300_367, gateway: 0, forMs: 949 },
+      { kind: 'bit-flips', at: 664_799, gateway: 0, forMs: 3776, count: 11 },
+    ],
+    why: 'bits turned where the log says that a window is closed: its journal went up once more, as late',
+  },
+  {
+    seed: 40_020_181,
+    faults: [
+      { kind: 'reload', at: 428_390, gateway: 0, choice: 650 },
+      { kind: 'key-loss', at: 643_075, gateway: 0, forMs: 12_582, isKilled: false },
+    ],
+    why: 'the twin was refused, and with the keys the last good configuration was lost: nothing is left to run',
+  },
 ];

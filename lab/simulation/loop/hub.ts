@@ -7,6 +7,7 @@ import type { WireMessage } from '../../../wire/mini-batch.ts';
 import { EdgeHub } from './edge-hub.ts';
 import type { Link } from './link.ts';
 import type { Trace } from './trace.ts';
+import { isRefused } from './twin.ts';
 import type { WorldTime } from './world-time.ts';
 
 export interface HubEvent {
@@ -26,6 +27,8 @@ interface Device {
   readonly edgeHub: EdgeHub | undefined;
   partition: number;
   desired: Record<string, unknown>;
+  /** By elapsed time: since when no module runs that. */
+  refusedSince: number | undefined;
   version: number;
   reported: Record<string, unknown>;
   /** Of the connection that methods go over. */
@@ -80,7 +83,7 @@ export class Hub {
     const partition = this.#devices.size % partitionCount;
     const forward = (message: WireMessage) => this.#arrive(deviceId, message);
     const edgeHub = upstream && new EdgeHub(deviceId, upstream, this.#time, this.#trace, forward);
-    const none = { trouble: undefined, version: 1, reported: {}, events: undefined };
+    const none = { trouble: undefined, refusedSince: undefined, version: 1, reported: {}, events: undefined };
     const device: Device = { link, edgeHub, partition, desired, ...none };
     this.#devices.set(deviceId, device);
     return edgeHub;
@@ -132,6 +135,7 @@ export class Hub {
   desire(deviceId: string, patch: Readonly<Record<string, unknown>>): void {
     const device = this.device(deviceId);
     device.desired = applyPatch(device.desired, structuredClone(patch)) as Record<string, unknown>;
+    device.refusedSince = isRefused(device.desired) ? (device.refusedSince ?? this.#time.elapsed) : undefined;
     device.version += 1;
     const { link, events, version } = device;
     if (events === undefined) return;

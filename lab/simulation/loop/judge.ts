@@ -76,7 +76,8 @@ export class Judge {
     });
     if (!hasRule(equipment)) return;
     const ofRule = `${deviceId}/rule:${ruleOver(equipment.plan.name).name}`;
-    const judge = new RuleJudge(equipment, (verdict, detail) => this.find(verdict, ofRule, detail));
+    const find = (verdict: Verdict, detail: string) => this.find(verdict, ofRule, detail);
+    const judge = new RuleJudge(equipment, find, () => gateway.lostStorageAt);
     this.#rules.set(ofRule, judge);
     this.#rules.set(name, judge);
   }

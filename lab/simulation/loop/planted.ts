@@ -179,9 +179,10 @@ export const planted: Readonly<Record<string, Planted>> = {
         return given.batch(messages, { sync: false });
       },
     })),
-    needs: [60_000, 120_000, 180_000].map((at) => ({
-      ...({ kind: 'power-cuts', gateway: 0, at } as const),
-      operations: [61, 47, 53, 59],
+    // Between the two, which few operations are.
+    needs: Array.from({ length: 8 }, (_, n) => ({
+      ...({ kind: 'power-cuts', gateway: 0, at: 40_000 + n * 30_000 } as const),
+      operations: [61 + n, 47 + n, 53 + n, 59 + n],
     })),
     foundAs: ['broken-promise', 'lost', 'crashed', 'false-coverage'],
   },

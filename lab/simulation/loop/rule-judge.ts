@@ -49,13 +49,16 @@ const slackMs = 1000;
 export class RuleJudge {
   readonly #equipment: Equipment;
   readonly #find: FindRule;
+  /** Of what was stored until then, by elapsed time, some may be gone: what was sent from there is sent again. */
+  readonly #lostStorageAt: () => number;
   readonly #verdicts = new Map<number, Heard>();
   readonly #actions = new Map<string, number>();
   readonly #seen: Window[] = [];
 
-  constructor(equipment: Equipment, find: FindRule) {
+  constructor(equipment: Equipment, find: FindRule, lostStorageAt: () => number) {
     this.#equipment = equipment;
     this.#find = find;
+    this.#lostStorageAt = lostStorageAt;
   }
 
   get verdicts(): number {
@@ -74,12 +77,19 @@ export class RuleJudge {
       const verdict = this.#verdicts.get(index) ?? fresh;
       this.#verdicts.set(index, verdict);
       verdict.places.add(`${isLate} ${window.start}-${window.end}`);
-      if (verdict.places.size > 1)
+      if (verdict.places.size > 1 && !this.#isSentAgain(verdict, fresh))
         this.#find('doubled', `the verdict of ${index} stands in ${[...verdict.places].join(' and ')}`);
       const { length } = this.#equipment.shown(windowOf(index));
       if (fresh.isGood && fresh.n !== length)
         this.#find('unfounded', `the verdict of ${index} counts ${value}, there were ${length}`);
     }
+  }
+
+  /** Behind damage the journal of a window that was closed may be back: it goes up once more, as late, and says the same. */
+  #isSentAgain(verdict: Heard, again: Heard): boolean {
+    const isSame = again.n === verdict.n && again.isGood === verdict.isGood;
+    const claims = [...verdict.places].filter((place) => place.startsWith('false'));
+    return isSame && claims.length <= 1 && this.#lostStorageAt() > Number.NEGATIVE_INFINITY;
   }
 
   /** The module sends an action. `now`: a right wall clock. */

@@ -6,6 +6,7 @@ import type { Gateway } from './gateway.ts';
 import type { Hub } from './hub.ts';
 import type { Link } from './link.ts';
 import type { State } from './meetings.ts';
+import { putRight } from './twin.ts';
 import type { WorldTime } from './world-time.ts';
 
 export interface Site {
@@ -93,7 +94,9 @@ export function healSite({ gateway, link, edgeHub, equipment }: Site, hub: Hub):
   link.set('up');
   link.latencyMs = 20;
   gateway.mendDisk();
-  hub.device(gateway.deviceId).trouble = undefined;
+  const device = hub.device(gateway.deviceId);
+  device.trouble = undefined;
+  if (device.refusedSince !== undefined) hub.desire(gateway.deviceId, putRight);
   for (const each of equipment) {
     each.isReachable = true;
     each.isOff = false;
@@ -112,6 +115,9 @@ export function troublesOf({ gateway, link, edgeHub, equipment }: Site, hub: Hub
     client: hub.device(gateway.deviceId).trouble !== undefined,
     equipment: equipment.some((each) => !each.answers || Object.keys(each.habit).length > 0),
     clock: gateway.wall.offsetMs !== 0,
+    // With its store the module lost its last good configuration.
+    configuration:
+      (hub.device(gateway.deviceId).refusedSince ?? Number.POSITIVE_INFINITY) < gateway.lostStorageAt,
     hub: hub.loses > 0 || hub.delays.count > 0,
   };
   return Object.entries(troubles).flatMap(([name, holds]) => (holds ? [name] : []));

@@ -17,6 +17,14 @@ export function changeOf(choice: number): Record<string, unknown> {
   return changes[choice % changes.length]!;
 }
 
+/** Nobody runs it: whose last good one is lost then has none. */
+export function isRefused({ windows }: Record<string, unknown>): boolean {
+  return ((windows as { readonly ageMs?: number } | undefined)?.ageMs ?? 0) < 0;
+}
+
+/** Takes out of it what is refused. */
+export const putRight = { windows: null };
+
 /** The configuration of a gateway as its twin holds it. */
 export function desiredOf(equipment: readonly Equipment[]): Record<string, unknown> {
   return {
