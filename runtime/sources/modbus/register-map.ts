@@ -51,17 +51,22 @@ export interface MappedStamp extends Item {
 }
 
 export function mapTags(tags: readonly TagConfig[]): readonly MappedTag[] {
+  // Most are alike, and a reader takes half a kilobyte.
+  const readers = new Map<string, ValueReader>();
   return tags.map((tag, position) => {
-    const type = tag.type ?? 'bool';
-    const { name, table, address, length, perRegister, offset: add, scaleFrom } = tag;
-    const width = widthOf(type, length, perRegister);
-    const place = { name, position, table };
-    if (scaleFrom === undefined)
-      return { ...place, address, width, read: compileReader({ ...tag, type, add }) };
+    const { name, table, address, offset: add, scaleFrom, ...rest } = tag;
+    const coding = { ...rest, type: tag.type ?? 'bool', add };
+    const width = widthOf(coding.type, coding.length, coding.perRegister);
+    if (scaleFrom === undefined) {
+      const key = JSON.stringify(coding);
+      const read = readers.get(key) ?? compileReader(coding);
+      readers.set(key, read);
+      return { name, position, table, address, width, read };
+    }
     const first = Math.min(address, scaleFrom);
     const end = Math.max(address + width, scaleFrom + 1);
-    const read = compileScaled({ ...tag, type, add }, address - first, scaleFrom - first);
-    return { ...place, address: first, width: end - first, read };
+    const read = compileScaled(coding, address - first, scaleFrom - first);
+    return { name, position, table, address: first, width: end - first, read };
   });
 }
 

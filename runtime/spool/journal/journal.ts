@@ -35,14 +35,14 @@ const headBytes = 33;
 /** Bit of the form: readings follow. */
 const hasReadings = 1;
 const maxReadings = 20_000;
-const zstdOptions = { params: { [zlib.ZSTD_c_compressionLevel]: 1 } };
+const zstdParams = { [zlib.ZSTD_c_compressionLevel]: 1 };
 
 /**
  * The payloads for what one commit adds: one as a rule, several when the readings are too many for one body.
  * All but the last add no range, so that a crash or damage between them claims nothing.
  */
 export function encodeJournal(index: IndexKind, record: JournalRecord): readonly Uint8Array[] {
-  const readings = record.readings.toSorted((a, b) => a.index - b.index);
+  const readings = inOrder(record.readings);
   const chunks: Uint8Array[] = [];
   for (let at = 0; at === 0 || at < readings.length; at += maxReadings) {
     const last = at + maxReadings >= readings.length;
@@ -51,6 +51,11 @@ export function encodeJournal(index: IndexKind, record: JournalRecord): readonly
     chunks.push(...encodeSplit(index, { ...part, readTo: readTo(record.readTo, readings.slice(0, at)) }));
   }
   return chunks;
+}
+
+function inOrder(readings: readonly Reading[]): readonly Reading[] {
+  const isInOrder = readings.every(({ index }, at) => at === 0 || readings[at - 1]!.index <= index);
+  return isInOrder ? readings : readings.toSorted((a, b) => a.index - b.index);
 }
 
 /** Below which index all readings are, `of` being those that come after all below `before`, in order. */
@@ -77,13 +82,7 @@ function encodeSplit(index: IndexKind, record: JournalRecord): readonly Uint8Arr
 
 /** f64 start, f64 from, f64 end, u8 form, f64 readTo, then the readings as `columns/1` JSON in zstd, if any. */
 function encodeRecord(index: IndexKind, record: JournalRecord): Uint8Array {
-  const packed =
-    record.readings.length === 0
-      ? new Uint8Array(0)
-      : zstdCompressSync(
-          encodeBody(index, record.readings, { schema: 'columns/1', gzip: false }).body,
-          zstdOptions,
-        );
+  const packed = record.readings.length === 0 ? new Uint8Array(0) : pack(index, record.readings);
   const payload = Buffer.allocUnsafe(headBytes + packed.byteLength);
   payload.writeDoubleBE(record.start, 0);
   payload.writeDoubleBE(record.from, 8);
@@ -92,6 +91,13 @@ function encodeRecord(index: IndexKind, record: JournalRecord): Uint8Array {
   payload.writeDoubleBE(record.readTo, readToAt);
   payload.set(packed, headBytes);
   return payload;
+}
+
+function pack(index: IndexKind, readings: readonly Reading[]): Uint8Array {
+  const { body } = encodeBody(index, readings, { schema: 'columns/1', gzip: false });
+  // One chunk holds it. By default that takes 16 KiB, many times what a poll does.
+  const chunkSize = Math.max(zlib.Z_MIN_CHUNK, body.byteLength);
+  return zstdCompressSync(body, { params: zstdParams, chunkSize });
 }
 
 /** @throws HoldfastError `spool-record-damaged`. */
