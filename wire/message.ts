@@ -55,8 +55,10 @@ const partSetDigits = 16;
  */
 export function encodeMiniBatch(batch: MiniBatch, options: MessageOptions): readonly WireMessage[] {
   checkHeading(batch, options);
-  const parts = encodeParts(batch, options);
-  checkInside(batch);
+  // Once: they may be made when they are asked for.
+  const { readings } = batch;
+  const parts = encodeParts({ ...batch, readings }, options);
+  checkInside(readings, batch.window);
   const n = parts.length;
   const set = n === 1 ? '' : partSetOf(parts);
   return parts.map((part, i) => {
@@ -280,7 +282,7 @@ function checkMark({ requestId }: BackfillMark): void {
 }
 
 /** The first and the last reading stand for all: the encoder has checked their order. */
-function checkInside({ readings, window }: MiniBatch): void {
+function checkInside(readings: readonly Reading[], window: Window): void {
   const [first, last] = [readings[0], readings.at(-1)];
   if (first === undefined || last === undefined) return;
   if (!contains(window, first.index) || !contains(window, last.index)) {

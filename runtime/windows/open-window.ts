@@ -1,5 +1,6 @@
 // The window that a stream is filling: its readings, how far observation is complete, and which part the journal has.
 import type { Reading } from '../../wire/reading.ts';
+import { ReadingLog, type ReadingsLater, withReadings } from './reading-log.ts';
 import type { JournalAppend } from './window-store.ts';
 
 export interface OpenWindowOptions {
@@ -32,7 +33,7 @@ export class OpenWindow {
   /** Estimated, as plain JSON. */
   bytes = 0;
   /** In order of arrival. */
-  readonly #readings: Reading[] = [];
+  readonly #readings = new ReadingLog();
   #isSorted = true;
   /** How many of the readings the journal has, and the `until` that it knows. */
   #journaled = 0;
@@ -50,7 +51,7 @@ export class OpenWindow {
   }
 
   get count(): number {
-    return this.#readings.length;
+    return this.#readings.count;
   }
 
   /** The one that touches it, from `start` on: observation went on. */
@@ -62,33 +63,38 @@ export class OpenWindow {
   }
 
   push(reading: Reading, bytes: number): void {
-    const last = this.#readings.at(-1);
-    if (last !== undefined && last.index > reading.index) this.#isSorted = false;
+    const { lastIndex } = this.#readings;
+    if (lastIndex !== undefined && lastIndex > reading.index) this.#isSorted = false;
     this.#readings.push(reading);
     this.bytes += bytes;
   }
 
-  /** The window's readings below `end`, in index order, and the rest. */
-  splitAt(end: number): { readonly readings: readonly Reading[]; readonly rest: readonly Sized[] } {
-    const sorted = this.#isSorted ? this.#readings : this.#readings.toSorted((a, b) => a.index - b.index);
+  /** The window's readings below `end`, in index order, and the rest. Not to be pushed to any more. */
+  splitAt(end: number): { readonly readings: ReadingsLater; readonly rest: readonly Sized[] } {
+    const log = this.#readings;
+    if (this.#isSorted && (log.lastIndex ?? Number.NEGATIVE_INFINITY) < end)
+      return { readings: () => log.slice(), rest: [] };
+    const sorted = log.slice().sort((a, b) => a.index - b.index);
     let split = sorted.length;
     while (split > 0 && sorted[split - 1]!.index >= end) split--;
     const rest = sorted.slice(split).map((reading) => ({ reading, bytes: 64 + reading.tag.length }));
-    return { readings: split === sorted.length ? sorted : sorted.slice(0, split), rest };
+    const below = sorted.slice(0, split);
+    return { readings: () => below, rest };
   }
 
   /** What the journal lacks. `progress`: only how far observation reaches. */
   dirty(): 'no' | 'progress' | 'readings' {
-    if (this.#readings.length > this.#journaled) return 'readings';
+    if (this.#readings.count > this.#journaled) return 'readings';
     return this.until > this.#journaledUntil ? 'progress' : 'no';
   }
 
   /** For the journal; it counts as handed over. */
   takeAppend(): JournalAppend | undefined {
     if (this.dirty() === 'no') return undefined;
-    const readings = this.#readings.slice(this.#journaled);
-    this.#journaled = this.#readings.length;
+    const log = this.#readings;
+    const [from, to] = [this.#journaled, log.count];
+    this.#journaled = to;
     this.#journaledUntil = this.until;
-    return { start: this.start, end: this.until, readings };
+    return withReadings({ start: this.start, end: this.until }, () => log.slice(from, to));
   }
 }

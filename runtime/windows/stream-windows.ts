@@ -24,6 +24,7 @@ import { LateReadings } from './late-readings.ts';
 import { OpenWindow, type Sized } from './open-window.ts';
 import { createPace, type Pace } from './pace.ts';
 import { type Intake, takeIn } from './reading-intake.ts';
+import { type ReadingsLater, withReadings } from './reading-log.ts';
 import { SizeEstimate } from './size-estimate.ts';
 import { ageOf, type Moment } from './stream-age.ts';
 import type { StreamChange, StreamStart } from './window-store.ts';
@@ -173,8 +174,7 @@ export class StreamWindows {
   /** Closes what is due at `now`. */
   closeDue(now: number): void {
     const open = this.#open;
-    if (open === undefined) return;
-    if (now >= this.#dueOf(open)) this.#closeOpen(open, now);
+    if (open !== undefined && now >= this.#dueOf(open)) this.#closeOpen(open, now);
   }
 
   /** Closes as much as observation allows, whatever its age: memory is short. */
@@ -208,8 +208,7 @@ export class StreamWindows {
   /** Everything since the last call, for one commit. What it returns counts as handed over. */
   fetch(): StreamChange | undefined {
     // Late readings are as durable as others, so they are not kept back for a larger window.
-    for (const { window, readings, bytes } of this.#late.take())
-      this.#addClosed(window, readings, bytes, true);
+    for (const late of this.#late.take()) this.#addClosed(late.window, () => late.readings, late.bytes, true);
     if (this.dirty() === 'no') return undefined;
     const { batchId, index } = this.#options;
     const append = this.#open?.takeAppend();
@@ -390,9 +389,9 @@ export class StreamWindows {
     return rest;
   }
 
-  #addClosed(window: Window, readings: readonly Reading[], plainBytes: number, late: boolean): void {
+  #addClosed(window: Window, later: ReadingsLater, plainBytes: number, late: boolean): void {
     const { batchId, index } = this.#options;
-    this.closed.add({ batchId, index, window, readings }, plainBytes, late);
+    this.closed.add(withReadings({ batchId, index, window }, later), plainBytes, late);
   }
 
   #isIndex(value: number): boolean {

@@ -6,6 +6,7 @@ import type { IndexKind } from '../../wire/window.ts';
 
 /** A window whose bounds are final. */
 export interface ClosedWindow {
+  /** Its readings are made anew each time that they are asked for. */
   readonly batch: MiniBatch;
   /** True for readings that came after their window had closed: sent marked as backfill. */
   readonly late: boolean;
@@ -28,7 +29,7 @@ export interface JournalAppend {
   readonly start: number;
   /** Every reading in `[start, end)` is in the journal once this is: none comes later. May equal `start`. */
   readonly end: number;
-  /** Readings since the previous append (all that the open window holds, if `restart`), as they arrived. */
+  /** Readings since the previous append (all that the open window holds, if `restart`), as they arrived. Made anew each time. */
   readonly readings: readonly Reading[];
 }
 

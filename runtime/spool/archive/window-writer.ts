@@ -106,7 +106,7 @@ export class WindowWriter {
         ...(late === undefined && this.#claimOptions(stream)),
         onRefused: (reading, error) => this.#refused(stream, reading.tag, error),
       });
-      return this.#addMessages(stream, { ...batch, late }, messages, to);
+      return this.#addMessages(stream, { window: batch.window, late }, messages, to);
     } catch (error) {
       this.#core.log.error(
         {
