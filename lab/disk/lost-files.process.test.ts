@@ -1,7 +1,7 @@
 // A file system that is damaged itself, as after a power cut on a card that does not write in order: nobody gets at a file or
 // folder any more, or at the names in a folder, not even to move or remove it. The spool opens all the same, claims nothing
 // falsely, and tells what it lost.
-import { cpSync, mkdirSync, mkdtempSync, readdirSync, rmSync } from 'node:fs';
+import { cpSync, mkdirSync, mkdtempSync, readdirSync, rmSync, symlinkSync, truncateSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
@@ -62,5 +62,16 @@ describe.skipIf(!canMountFuse())('a file system that has lost', () => {
     checkClaims(await claimsOf(folder, limitMs), `${path}: ${what}`);
     const next = await claimsOf(folder, limitMs);
     expect(next.starts.a).toMatchObject({ floor: 9010 });
+  });
+
+  it('nothing, but has a quarantine that leads to another one: a damaged store is repaired', async () => {
+    const folder = join(home, 'linked');
+    cpSync(killed, folder, { recursive: true });
+    mkdirSync(join(disk.folder, 'elsewhere'));
+    symlinkSync(join(disk.folder, 'elsewhere'), join(folder, 'quarantine'));
+    const manifest = readdirSync(join(folder, 'store')).find((name) => name.startsWith('MANIFEST'));
+    truncateSync(join(folder, 'store', manifest!), 10);
+    checkClaims(await claimsOf(folder, limitMs), 'linked');
+    expect(readdirSync(join(folder, 'quarantine'))).toHaveLength(1);
   });
 });

@@ -1,7 +1,8 @@
 // The quarantine: what a start moves out of the way is kept, within bounds, for people to look at.
-import { mkdir, readdir, rename, rm } from 'node:fs/promises';
+import { mkdir, readdir, rename, rm, stat } from 'node:fs/promises';
 import { basename, join } from 'node:path';
 import { HoldfastError } from '../../../kernel/errors.ts';
+import { displace } from '../../../kernel/small-file.ts';
 import { bytesUnder, exists, syncFolder } from '../engine/disk.ts';
 import { type FolderLayout, keptForKey, keptForOwner } from '../format/folder-layout.ts';
 
@@ -35,9 +36,17 @@ export async function moveToQuarantine(layout: FolderLayout, from: string, name:
   return target;
 }
 
+/** Nothing can be moved to another file system: a link that leads to one is renamed. */
+async function makeQuarantine({ root, quarantine }: FolderLayout): Promise<void> {
+  await mkdir(quarantine, { recursive: true, mode: 0o700 });
+  if ((await stat(quarantine)).dev === (await stat(root)).dev) return;
+  await displace(quarantine);
+  await mkdir(quarantine, { mode: 0o700 });
+}
+
 /** A path in the quarantine where nothing stands yet. */
 export async function newInQuarantine(layout: FolderLayout, name: string): Promise<string> {
-  await mkdir(layout.quarantine, { recursive: true, mode: 0o700 });
+  await makeQuarantine(layout);
   let target = join(layout.quarantine, name);
   for (let n = 2; await exists(target); n++) target = join(layout.quarantine, `${name}-${n}`);
   return target;
@@ -45,7 +54,7 @@ export async function newInQuarantine(layout: FolderLayout, name: string): Promi
 
 /** Moves the mark of how far a store has come to where that store goes. */
 export async function keepMark(layout: FolderLayout, name: string): Promise<void> {
-  await mkdir(layout.quarantine, { recursive: true, mode: 0o700 });
+  await makeQuarantine(layout);
   await rename(layout.mark, join(layout.quarantine, `${name}-${basename(layout.mark)}`)).catch((error) => {
     if (!isMissing(error)) throw error;
   });
