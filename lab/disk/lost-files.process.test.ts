@@ -7,9 +7,12 @@ import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { checkClaims } from '../../runtime/spool/testing/damage-oracle.ts';
 import { claimsOf, makeKilledSpool } from './claims-of.ts';
+import { cutAmidStart, syncAll } from './cut-amid-start.ts';
 import { canMountFuse, FuseDisk } from './fuse-disk.ts';
 
 const limitMs = 120_000;
+/** A new folder is made and put in place in about twenty operations. */
+const cuts = process.env.HOLDFAST_ALL_CUTS === '1' ? Array.from({ length: 30 }, (_, n) => n + 1) : [4, 9, 14];
 const table: readonly (readonly [path: RegExp, what: 'facts' | 'names'])[] = [
   [/^FORMAT\.json$/, 'facts'],
   [/^starts\.json$/, 'facts'],
@@ -63,6 +66,23 @@ describe.skipIf(!canMountFuse())('a file system that has lost', () => {
     const next = await claimsOf(folder, limitMs);
     expect(next.starts.a).toMatchObject({ floor: 9010 });
   });
+
+  it.each(cuts)(
+    'FORMAT.json, and the power at operation %i',
+    { timeout: 3 * limitMs, retry: 0 },
+    async (cut) => {
+      const name = `copy-${copies++}`;
+      const folder = join(disk.folder, name);
+      cpSync(killed, folder, { recursive: true, filter: (path) => !/\/(ballast|reserve)$/.test(path) });
+      syncAll(folder);
+      await disk.lose(`${name}/FORMAT.json`, 'facts');
+      await disk.mountAnew();
+      const { isCut } = await cutAmidStart(disk, folder, cut, cut);
+      expect(isCut).toBe(true);
+      checkClaims(await claimsOf(folder, limitMs), `cut at ${cut}`);
+      rmSync(folder, { recursive: true });
+    },
+  );
 
   it('nothing, but has a quarantine that leads to another one: a damaged store is repaired', async () => {
     const folder = join(home, 'linked');

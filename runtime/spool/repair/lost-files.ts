@@ -1,11 +1,15 @@
 // What to do where the file system has lost a file or folder that stands beside the store: nobody gets at it any more, nor can
 // anything take its place. So the whole folder is left, and what is needed of it moved to a new one.
+//
+// Crash argument. The new folder is made beside the old one, says from its beginning that there was a store, and takes its place by a
+// rename, once it has all. A start that finds a new one that did not get so far goes on with that, whatever the file system
+// says by then.
 import { readdir, rename } from 'node:fs/promises';
-import { basename, dirname, join } from 'node:path';
+import { dirname, join } from 'node:path';
 import type { Log } from '../../../kernel/log.ts';
 import { displace, kindOf } from '../../../kernel/small-file.ts';
-import { isMedium, makeFolder, syncFolder } from '../engine/disk.ts';
-import type { FolderLayout } from '../format/folder-layout.ts';
+import { exists, isMedium, makeFolder, syncFolder } from '../engine/disk.ts';
+import { type FolderLayout, layoutOf, readMarker, writeMarker } from '../format/folder-layout.ts';
 import { expectUnused } from './folder-lock.ts';
 import { unsalvaged } from './quarantine.ts';
 
@@ -22,22 +26,31 @@ export async function findLost(layout: FolderLayout): Promise<{ path: string; er
   return undefined;
 }
 
+/** Where the new folder is made. */
+const nextOf = ({ root }: FolderLayout): FolderLayout => layoutOf(`${root}.next`);
+
+/** A start was cut off while it left the folder. */
+export const isBeingLeft = (layout: FolderLayout): Promise<boolean> => exists(nextOf(layout).root);
+
 /**
- * Renames the folder, and moves keys and store to a new one, where a start goes on with the store's salvage. `name`: of the
- * store in the quarantine. @throws HoldfastError `spool-locked` while a process has the store; what the file system says.
+ * Renames the folder, and puts a new one in its place, with its keys and its store, with the salvage of which a start goes on. `name`:
+ * of the store in the quarantine. @throws HoldfastError `spool-locked` while a process has the store; what the file system says.
  */
-export async function leaveFolder(layout: FolderLayout, name: string, lost: string, log: Log): Promise<void> {
-  const { root, store, keys, quarantine } = layout;
+export async function leaveFolder(layout: FolderLayout, name: string, why: string, log: Log): Promise<void> {
+  const { root, store, keys } = layout;
   await expectUnused(dirname(root), root, store);
-  const left = await displace(root);
-  log.error(
-    { code: 'spool-damage', lost, left },
-    'the file system has lost a part of the spool, which was renamed as a whole',
-  );
-  await makeFolder(quarantine);
+  const next = nextOf(layout);
+  await makeFolder(next.quarantine);
+  // It says that there was a store: should that be lost, too, it is told.
+  await writeMarker(next);
+  const isNewer = (await readMarker(layout, true)) === 'newer';
   // What is lost itself stays where it is.
-  const move = (path: string, to: string) => rename(join(left, basename(path)), to).catch(() => {});
-  await move(keys, keys);
-  await move(store, join(quarantine, name + unsalvaged));
-  for (const folder of [quarantine, root, dirname(root)]) await syncFolder(folder);
+  const move = (path: string, to: string) => rename(path, to).catch(() => {});
+  await move(keys, next.keys);
+  await move(store, join(next.quarantine, isNewer ? name : name + unsalvaged));
+  for (const folder of [next.quarantine, next.root]) await syncFolder(folder);
+  const left = (await kindOf(root)) === 'missing' ? undefined : await displace(root);
+  await rename(next.root, root);
+  await syncFolder(dirname(root));
+  log.error({ code: 'spool-damage', why, left }, 'the folder of the spool was renamed, and a new one made');
 }

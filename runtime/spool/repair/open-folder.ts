@@ -40,7 +40,7 @@ import { openSpoolEngine } from '../format/spool-engine.ts';
 import { lockFolder } from './folder-lock.ts';
 import { clearFolder, clearForLock, closeToOthers, tellCleared } from './foreign-files.ts';
 import { checkFiles } from './foreign-segments.ts';
-import { findLost, leaveFolder } from './lost-files.ts';
+import { findLost, isBeingLeft, leaveFolder } from './lost-files.ts';
 import { begin, orClose, salvageStore, takeKeys } from './new-store.ts';
 import {
   findFromLock,
@@ -125,10 +125,12 @@ export async function openFolder(given: OpenFolderOptions): Promise<OpenedFolder
   };
   let isReplaced = false;
   const lock = await whenDiskAllows(options, layout, async (skipUnreadable) => {
-    const lost = await findLost(layout);
-    if (lost !== undefined) {
-      if (!skipUnreadable) throw lost.error;
-      await leaveFolder(layout, nameOf(options.clock), lost.path, options.log);
+    const isBegun = await isBeingLeft(layout);
+    const lost = isBegun ? undefined : await findLost(layout);
+    if (lost !== undefined && !skipUnreadable) throw lost.error;
+    if (isBegun || lost !== undefined) {
+      const why = isBegun ? 'a start was cut off as it did so' : `the file system has lost ${lost?.path}`;
+      await leaveFolder(layout, nameOf(options.clock), why, options.log);
       isReplaced = true;
     }
     const cleared = await clearForLock(layout, skipUnreadable);
