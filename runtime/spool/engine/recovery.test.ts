@@ -54,6 +54,26 @@ describe('segments of the value log', () => {
     for (let n = 1; n <= 12; n++) expect(await store.get(largeKey(n))).toEqual(largeValue(n));
   });
 
+  it('that were removed, and begun again by a replay that was cut off itself, are no damage', async () => {
+    const disk = new MemoryDisk(oneSegment);
+    const { store } = await disk.open();
+    await store.batch([putLarge(1)], { sync: true });
+    await store.compactRange(Buffer.from('L'), Buffer.from('M'));
+    const index = disk.index.restarted();
+    for (const n of [2, 3, 4, 5, 6]) await store.batch([putLarge(n)], { sync: true });
+    await store.batch(
+      [1, 2, 3, 4, 5, 6].map((n) => del(largeKey(n))),
+      { sync: true },
+    );
+    await store.batch([putLarge(7)], { sync: true });
+    const { wal, values } = disk.killed();
+    expect([...values.contents.keys()]).toEqual(['00000002.values']);
+    values.contents.set('00000001.values', Buffer.alloc(0));
+    const { store: again, problem } = await new MemoryDisk(oneSegment, { index, wal, values }).open();
+    expect(problem).toBeUndefined();
+    expect(await again.get(largeKey(7))).toEqual(largeValue(7));
+  });
+
   it('with a value to which only a lost record pointed are not removed: the store is refused', async () => {
     const disk = (await filled({ ...oneSegment, directValueBytes: 1 })).killed({ index: false });
     disk.damageBatch(5);

@@ -60,7 +60,9 @@ export async function recover(options: EngineOptions, rotate: boolean): Promise<
   const problems = [
     ...lossesOf(contents, missing, durable),
     ...[...found.unreadable].map(([name, bytes]) => `${bytes} bytes of ${name} cannot be read`),
-    ...(gone.length > 0 ? gone : cut),
+    ...(gone.length > 0
+      ? gone
+      : cut.filter(({ segment }) => valueLog.isNeeded(segment)).map(({ text }) => text)),
   ];
   if (problems.length > 0) await assertNothingUnreferenced(options, writtenSince(contents, sizes), problems);
   await removeOrphans(options.values, valueLog, sizes);

@@ -5,12 +5,15 @@ import type { WalContents } from './wal-replay.ts';
 
 type Contents = Pick<WalContents, 'checkpoint'>;
 
-/** A replay lengthens a segment that was cut, so this is looked at before. All that a checkpoint counts was on the disk. */
-export function cutSince({ checkpoint }: Contents, sizes: ReadonlyMap<number, number>): readonly string[] {
+/**
+ * A replay lengthens a segment that was cut, so this is looked at before. All that a checkpoint counts was on the disk; but nothing
+ * is lost of one that the replay leaves without a value: it was removed, and a replay that was cut off itself began it again.
+ */
+export function cutSince({ checkpoint }: Contents, sizes: ReadonlyMap<number, number>) {
   return (checkpoint?.values ?? []).flatMap(([segment, bytes, live]) => {
     const there = sizes.get(segment);
     if (live === 0 || there === undefined || there >= bytes) return [];
-    return [cutText(segment, `has ${there} of ${bytes} bytes`, live)];
+    return [{ segment, text: cutText(segment, `has ${there} of ${bytes} bytes`, live) }];
   });
 }
 

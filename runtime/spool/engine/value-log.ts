@@ -80,6 +80,11 @@ export class ValueLog {
     return this.#usage.has(segment);
   }
 
+  /** The index has a pointer into it. */
+  isNeeded(segment: number): boolean {
+    return (this.#usage.get(segment)?.live ?? 0) > 0;
+  }
+
   addReference(key: Uint8Array, pointer: ValuePointer): void {
     const usage = this.#usageOf(pointer.segment);
     usage.live++;
