@@ -3,11 +3,11 @@
 // without a hole if the next sample has the next number.
 import type { Clock } from '../../../kernel/clock.ts';
 import type { RecordCounter } from '../codec/record-counter.ts';
+import type { RoundWatch } from '../codec/round-watch.ts';
 import { Continuation } from '../continuation.ts';
 import { Observation } from '../observation.ts';
 import type { SourceSink } from '../source.ts';
 import type { Poll } from './poller.ts';
-import type { RoundWatch } from './round-watch.ts';
 import { Confirmer, Incomplete, type SampleStream } from './sample-stream.ts';
 
 /** State that outlives a session. */

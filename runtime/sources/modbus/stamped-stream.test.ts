@@ -4,10 +4,10 @@ import { describe, expect, it } from 'vitest';
 import { VirtualClock } from '../../../kernel/testing/virtual-clock.ts';
 import type { StreamStart } from '../../windows/window-store.ts';
 import { FirstClaim } from '../codec/clock-ahead.ts';
+import { RoundWatch } from '../codec/round-watch.ts';
 import type { SourceEvent } from '../source.ts';
 import { RecordingSink } from '../testing/recording-sink.ts';
 import { ClockSteps } from './clock-steps.ts';
-import { RoundWatch } from './round-watch.ts';
 import { encodeKept, type Stamp } from './stamp-continuity.ts';
 import { type StampedMemory, StampedStream } from './stamped-stream.ts';
 

@@ -13,12 +13,12 @@ import type { Clock } from '../../../kernel/clock.ts';
 import type { Reading } from '../../../wire/reading.ts';
 import type { StreamStart } from '../../windows/window-store.ts';
 import type { FirstClaim } from '../codec/clock-ahead.ts';
+import type { RoundWatch } from '../codec/round-watch.ts';
 import { Continuation } from '../continuation.ts';
 import { Observation } from '../observation.ts';
 import type { SourceSink } from '../source.ts';
 import type { ClockSteps, SampleCount } from './clock-steps.ts';
 import type { Poll } from './poller.ts';
-import type { RoundWatch } from './round-watch.ts';
 import { Confirmer, Incomplete, type SampleStream } from './sample-stream.ts';
 import { decodeKept, encodeKept, isNextStamp, type Kept, type Stamp } from './stamp-continuity.ts';
 

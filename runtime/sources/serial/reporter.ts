@@ -7,6 +7,7 @@
 import type { Clock } from '../../../kernel/clock.ts';
 import type { Log } from '../../../kernel/log.ts';
 import type { Placement, RecordCounter } from '../codec/record-counter.ts';
+import type { RoundWatch } from '../codec/round-watch.ts';
 import { Continuation } from '../continuation.ts';
 import { Observation } from '../observation.ts';
 import { PolledIndex } from '../polled-index.ts';
@@ -21,6 +22,7 @@ import type { Order } from './stream-order.ts';
 export interface StreamState extends TimeState {
   /** Undefined where records have no numbers. */
   readonly counter: RecordCounter | undefined;
+  readonly rounds: RoundWatch | undefined;
 }
 
 export interface ReporterOptions {
@@ -46,6 +48,8 @@ export class Reporter {
   #held: DecodedRecord | undefined;
   /** By arrival: no record may have come before, or be missing there. */
   #freeFrom = Number.NEGATIVE_INFINITY;
+  /** Its counter may have come round before this session began. */
+  #mayHaveComeRound: boolean;
 
   constructor(options: ReporterOptions) {
     this.#options = options;
@@ -53,6 +57,7 @@ export class Reporter {
     this.#arrivals = new PolledIndex(options.stampClock);
     this.#byTime = new ByTime({ ...options, observation: this.#observation });
     options.state.counter?.forgetHeld();
+    this.#mayHaveComeRound = options.state.rounds?.mayHaveComeRound ?? false;
   }
 
   /** The session is over. */
@@ -61,8 +66,14 @@ export class Reporter {
   }
 
   take(record: DecodedRecord): void {
-    const { counter } = this.#options.state;
-    const before = counter?.position;
+    const { counter, rounds } = this.#options.state;
+    // Whatever number it has then, it may be of a later round.
+    const mayHaveComeRound = this.#mayHaveComeRound || rounds?.mayHaveComeRound === true;
+    this.#mayHaveComeRound = false;
+    if (mayHaveComeRound) this.#lose('records-missed');
+    const last = counter?.position;
+    const before = mayHaveComeRound ? undefined : last;
+    if (counter) rounds?.looked(last === undefined ? 0 : counter.positionFrom(last, record.number!) - last);
     const step = counter?.place(record.number!);
     if (!step) this.#place(record, undefined);
     else if (step.kind === 'placed') this.#takePlaced(record, step, before);
@@ -116,6 +127,7 @@ export class Reporter {
 
   /** The line is open, and nothing came. `isAmid`: a message has begun. */
   quiet(isAmid: boolean): void {
+    this.#options.state.rounds?.looked();
     if (this.#options.order !== 'arrival') {
       this.#observation.confirm();
     } else if (!isAmid) {
@@ -125,6 +137,7 @@ export class Reporter {
 
   /** The instrument answered with what is known already. */
   confirm(): void {
+    this.#options.state.rounds?.looked();
     if (this.#options.order === 'time') this.#byTime.confirm();
     else this.#observation.confirm();
   }

@@ -7,6 +7,7 @@ import { orAborted } from '../../../kernel/or-aborted.ts';
 import type { IndexKind } from '../../../wire/window.ts';
 import type { StreamStart } from '../../windows/window-store.ts';
 import { RecordCounter } from '../codec/record-counter.ts';
+import { RoundWatch } from '../codec/round-watch.ts';
 import type { LearnedStore } from '../learned.ts';
 import { PeerHabits } from '../line/peer-habits.ts';
 import type { TurnLane } from '../line/turn-queue.ts';
@@ -256,8 +257,10 @@ class SerialSource implements Source {
     const least = floor === undefined || !isAgeSure ? undefined : floor - 1 + ageMs;
     // What is kept says how far our clock was ahead of the instrument's before it was set.
     const at = { now: clock.monotonic(), wall: clock.now() - setByMs };
+    const counter = this.#makeCounter();
     return {
-      counter: this.#makeCounter(),
+      counter,
+      rounds: counter && this.#watchRounds(counter),
       newest: floor === undefined ? undefined : { timestamp: floor - 1, at: undefined },
       clock: new InstrumentClock(stepMsOf(this.#config.stamp?.timestamp), mark, at, least),
       heard: new HeardTimes(),
@@ -289,6 +292,15 @@ class SerialSource implements Source {
     const counter = new RecordCounter(options, floor === undefined ? undefined : floor - 1, mark);
     this.#expectTail(counter);
     return counter;
+  }
+
+  #watchRounds({ span }: RecordCounter): RoundWatch {
+    const { poll, expectEveryMs = 1000 } = this.#config;
+    const pollMs = poll?.everyMs ?? expectEveryMs;
+    const rounds = new RoundWatch({ clock: this.#deps.clock, span, pollMs, fastestMs: 100 });
+    const { floor, ageMs } = this.#deps.start?.() ?? {};
+    if (floor !== undefined) rounds.recall(ageMs);
+    return rounds;
   }
 
   /** An earlier process may have asked for a dump that still goes on: its numbers are no counter that started anew. */

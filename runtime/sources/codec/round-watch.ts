@@ -6,6 +6,10 @@ import type { Clock } from '../../../kernel/clock.ts';
 const faster = 2;
 /** Nobody knows how long ago the last look of a process before this one was. */
 const unknownMs = 365 * 86_400_000;
+/** Nor how fast it counted then: larger counters take months at any pace. */
+const smallSpan = 65_536;
+/** The pace is that of so many samples in a row, at least: some may have waited on their way, and come together. */
+const inARow = 16;
 
 export interface RoundWatchOptions {
   readonly clock: Clock;
@@ -13,6 +17,8 @@ export interface RoundWatchOptions {
   readonly span: number;
   /** Where nothing was missed it takes a sample in this time at most: else its numbers would leap from poll to poll. */
   readonly pollMs: number;
+  /** No equipment takes samples faster; as fast a process before this one may have seen them. Default: 10 ms. */
+  readonly fastestMs?: number;
 }
 
 export class RoundWatch {
@@ -20,6 +26,10 @@ export class RoundWatch {
   #intervalMs: number;
   /** Monotonic ms; undefined where nobody ever looked. */
   #lookedAt: number | undefined;
+  /** As long as this process has not looked. */
+  #assumedMs: number | undefined;
+  /** When the latest samples were first seen, monotonic ms. */
+  #seenAt: readonly number[] = [];
 
   constructor(options: RoundWatchOptions) {
     this.#options = options;
@@ -28,12 +38,15 @@ export class RoundWatch {
 
   /** A process before this one looked so long ago, or less. */
   recall(ageMs = unknownMs): void {
-    this.#lookedAt ??= this.#options.clock.monotonic() - ageMs;
+    const { clock, span, pollMs } = this.#options;
+    if (this.#lookedAt !== undefined) return;
+    this.#lookedAt = clock.monotonic() - ageMs;
+    if (span <= smallSpan) this.#assumedMs = Math.min(pollMs, this.#fastestMs);
   }
 
   /** A whole round may have gone by since the last look. */
   get mayHaveComeRound(): boolean {
-    return this.#passedMs * faster >= this.#options.span * this.#intervalMs;
+    return this.#passedMs * faster >= this.#options.span * (this.#assumedMs ?? this.#intervalMs);
   }
 
   /** It shows a number that is `step` above that of the last look, where that is known. */
@@ -42,6 +55,19 @@ export class RoundWatch {
     if (step > 1 && step < this.#options.span / 2 && passedMs > 0)
       this.#intervalMs = Math.min(this.#intervalMs, passedMs / step);
     this.#lookedAt = this.#options.clock.monotonic();
+    this.#assumedMs = undefined;
+    if (step > 0) this.#notePace(this.#lookedAt);
+  }
+
+  #notePace(now: number): void {
+    this.#seenAt = [...this.#seenAt, now].slice(-inARow);
+    if (this.#seenAt.length < inARow) return;
+    const paceMs = Math.max(this.#fastestMs, (now - this.#seenAt[0]!) / (inARow - 1));
+    this.#intervalMs = Math.min(this.#intervalMs, paceMs);
+  }
+
+  get #fastestMs(): number {
+    return this.#options.fastestMs ?? 10;
   }
 
   get #passedMs(): number {

@@ -39,4 +39,29 @@ describe('a whole round of a counter', () => {
       expect(watch.mayHaveComeRound).toBe(may);
     }
   });
+
+  it('of a process before is not known to be slower than any, until this one has looked', async () => {
+    const { clock, watch } = setUp(65_536);
+    watch.recall(400_000);
+    expect(watch.mayHaveComeRound).toBe(true);
+    watch.looked(1);
+    await clock.advance(400_000);
+    expect(watch.mayHaveComeRound).toBe(false);
+    const short = setUp(65_536).watch;
+    short.recall(300_000);
+    expect(short.mayHaveComeRound).toBe(false);
+  });
+
+  it('takes less time where many samples come faster than expected, though none is missed', async () => {
+    const { clock, watch } = setUp(1000);
+    watch.looked();
+    for (let n = 0; n < 20; n++) {
+      await clock.advance(100);
+      watch.looked(1);
+    }
+    await clock.advance(49_000);
+    expect(watch.mayHaveComeRound).toBe(false);
+    await clock.advance(1000);
+    expect(watch.mayHaveComeRound).toBe(true);
+  });
 });
