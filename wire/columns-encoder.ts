@@ -130,7 +130,6 @@ class Column {
   /** [skip, take, skip, take, ...]. Absent: one run. */
   #runs: number[] | undefined;
   #nextPosition: number;
-  #isConstant = true;
   readonly #names: QualityNames;
   /** Absent: all `good`. */
   #qualities: QualityRunner | undefined;
@@ -154,7 +153,6 @@ class Column {
       this.#runs.push(position - this.#nextPosition, 1);
     } else if (this.#runs) this.#runs[this.#runs.length - 1]!++;
     this.#nextPosition = position + 1;
-    if (this.#isConstant && value !== this.#values[0]) this.#isConstant = false;
     this.#values.push(value);
     if (this.#qualities !== undefined || quality !== 'good') this.#note(quality);
   }
@@ -186,9 +184,10 @@ class Column {
   }
 
   #hasOneValue(): boolean {
-    const value = this.#values[0];
-    if (!this.#isConstant || this.count < 3 || (typeof value === 'object' && value !== null)) return false;
-    return typeof value !== 'string' || value.length <= maxConstantLength;
+    const [value] = this.#values;
+    if (this.count < 3 || (typeof value === 'object' && value !== null)) return false;
+    if (typeof value === 'string' && value.length > maxConstantLength) return false;
+    return this.#values.every((each) => each === value);
   }
 }
 

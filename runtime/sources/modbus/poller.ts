@@ -164,12 +164,12 @@ class BlockPoller implements Poller {
   #assemble({ data, missing }: ReadPass<ReadItem>, index: number, stamp?: AnyStamp): readonly Reading[] {
     const readings = new Array<Reading>(this.#tags.length);
     const before = this.#models.problem;
-    const bad = this.#models.judge(headsIn(data));
+    const bad = this.#models.heads.length > 0 ? this.#models.judge(headsIn(data)) : undefined;
     if (this.#models.problem !== before) this.#onModels?.(this.#models.problem);
     for (const { block, bytes } of data) {
       for (const item of block.items) {
         if (!('name' in item)) continue;
-        const quality = bad.get(item.name);
+        const quality = bad?.get(item.name);
         readings[item.position] =
           quality === undefined
             ? toReading(item, bytes, item.address - block.address, index)
