@@ -1,4 +1,4 @@
-import { readFileSync, rmSync, truncateSync } from 'node:fs';
+import { cpSync, existsSync, readFileSync, rmSync, truncateSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, describe, expect, it } from 'vitest';
 import { seededRandom } from '../../../../kernel/random.ts';
@@ -137,4 +137,32 @@ describe('the files of an engine', () => {
   it('of a folder that holds none of them are refused', () => {
     expect(() => readSpoolFiles(makeFolder())).toThrow(/holds no store/);
   });
+});
+
+it('that a replay leaves without a value, and began again before it was cut off, are nothing that an opening refuses', async () => {
+  const folder = join(makeFolder(), 'store');
+  const store = await openSmallEngine(folder);
+  const put = (id: number) => ({ type: 'put', key: idKey('r', id), value: Buffer.alloc(1000, id) }) as const;
+  await store.batch([put(1)], { sync: true });
+  await store.compactRange(idKey('r', 0), idKey('r', 99));
+  // The index is as old as that, the logs are not.
+  const cut = copyOf(folder);
+  for (let id = 2; id < 20; id++) await store.batch([put(id)], { sync: true });
+  const all = Array.from({ length: 19 }, (_, n) => ({ type: 'del', key: idKey('r', n + 1) }) as const);
+  await store.batch(all, { sync: true });
+  await store.batch([put(50)], { sync: true });
+  const [later, removed] = [copyOf(folder), join('values', '00000001.values')];
+  await store.close();
+  expect(existsSync(join(later, removed))).toBe(false);
+  for (const part of ['wal', 'values']) {
+    rmSync(join(cut, part), { recursive: true });
+    cpSync(join(later, part), join(cut, part), { recursive: true });
+  }
+  writeFileSync(join(cut, removed), '');
+  const files = readSpoolFiles(cut);
+  expect(files.strayValue()).toBeUndefined();
+  files.close();
+  const next = await openSmallEngine(cut);
+  expect(await next.get(idKey('r', 50))).toEqual(put(50).value);
+  await next.close();
 });

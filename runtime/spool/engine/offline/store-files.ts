@@ -101,9 +101,7 @@ export class StoreFiles implements StoreSource {
    */
   strayValue(): string | undefined {
     const sizes = this.#values.sizes;
-    const isLossy =
-      this.#wal.problems.some(({ severity }) => severity === 'damage') ||
-      cutSince(this.#overlay, sizes).length > 0;
+    const isLossy = this.#wal.problems.some(({ severity }) => severity === 'damage') || this.#isCut(sizes);
     if (!isLossy) return undefined;
     for (const { segment, from } of writtenSince(this.#overlay, sizes)) {
       for (const { key, offset } of this.#values.recordsOf(segment)) {
@@ -112,6 +110,19 @@ export class StoreFiles implements StoreSource {
       }
     }
     return undefined;
+  }
+
+  /** Of what the index has a pointer into, and will have after a replay. */
+  #isCut(sizes: ReadonlyMap<number, number>): boolean {
+    const cut = new Set(cutSince(this.#overlay, sizes).map(({ segment }) => segment));
+    if (cut.size === 0) return false;
+    const all = this.#index?.scan(Buffer.of(), Buffer.of(255)) ?? [];
+    for (const entry of overlay<Entry, NewerEntry>(all, this.#overlay.entries)) {
+      if (entry.value === undefined) continue;
+      const pointer = decodeValuePointer(entry.key, entry.value);
+      if (pointer !== undefined && cut.has(pointer.segment)) return true;
+    }
+    return false;
   }
 
   /** Whether a segment of the logs that is read names that store. */
