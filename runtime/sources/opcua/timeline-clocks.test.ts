@@ -141,6 +141,19 @@ describe('what an item is said to have held', () => {
     expect(repeated.kept).toBeDefined();
   });
 
+  it('is claimed only below what may be lost before the first value of a tag that is watched at last', () => {
+    const { timeline, sink, begin, message } = make();
+    timeline.watch(T - 100);
+    timeline.add('a', at(-50, 1), T);
+    timeline.addRefused('gone', 'bad:no-match');
+    begin(0);
+    message(1000);
+    timeline.add('gone', at(1400, 3, { statusCode: overflow }), T + 1500);
+    message(1500);
+    expect(sink.of('broken')).toEqual([{ kind: 'broken', at: T + 900, reason: 'queue-overflow' }]);
+    expect(sink.of('resumed').at(-1)?.at).toBe(T + 1401);
+  });
+
   it('is not what comes late in a message whose loss was told: that is given at its time, and no more', () => {
     const { timeline, seen, begin, message } = make();
     timeline.watch(T - 100);

@@ -265,7 +265,8 @@ export class Timeline {
     const soFar = publishedAt + this.#clocks.leadMs;
     const last = Math.min(wentBack ? Math.max(before, soFar) : own, publishedAt + maxHoldMs);
     // Before observation begins it is enough to know behind what it may; from when on the item held it, nobody knows.
-    if (this.#hasBegun) this.#lose(wentBack ? Number.NEGATIVE_INFINITY : (before ?? own), last);
+    // Nor how far back those lie that came before the first one.
+    if (this.#hasBegun) this.#lose((wentBack ? undefined : before) ?? Number.NEGATIVE_INFINITY, last);
     else this.#observation.lose('queue-overflow', { upTo: Math.max(last + 1, publishedAt) });
   }
 
