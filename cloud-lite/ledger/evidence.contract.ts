@@ -299,6 +299,23 @@ export function evidenceContract(open: () => Database): void {
         expect(await stream()).toMatchObject({ lengths: { missing: 10, excused: 598 * 5 } });
       });
 
+      test('ends now, and so does what a person waives: of what is still to come nothing is lost', async () => {
+        const { id } = await stream([
+          { start: 0, end: 10, index: 'time' },
+          { start: 9000, end: 9010, index: 'time' },
+        ]);
+        expect(await ask(0, 9000)).toMatchObject({ kind: 'done', ranges: [{ start: 10, end: 5000 }] });
+        expect(await ask(5000, 9000)).toMatchObject({ kind: 'conflict' });
+        const waive = (end: number) =>
+          waiveRange(database, id, { start: 4000, end }, 'nobody was there', 6000);
+        expect(await waive(9000)).toMatchObject({ kind: 'done', ranges: [{ start: 4000, end: 6000 }] });
+        expect(await waive(9000)).toMatchObject({ kind: 'conflict' });
+        expect((await stream()).gaps).toEqual([
+          [10, 4000],
+          [6000, 9000],
+        ]);
+      });
+
       test('and waives meanwhile, is closed by the waiver, and the audit says so', async () => {
         const { id } = await stream([
           { start: 0, end: 10 },

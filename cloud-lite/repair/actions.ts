@@ -35,10 +35,10 @@ export function requestRange(
   now: number,
 ): Promise<ActionResult> {
   return act(database, async (session) => {
-    const observed = await lockObserved(session, streamId, range);
+    const observed = await lockObserved(session, streamId, range, now);
     if (observed === undefined) return { kind: 'not-found' };
     if (observed === 'nothing')
-      return { kind: 'conflict', why: 'nothing of the stream was observed in this range' };
+      return { kind: 'conflict', why: 'nothing of the stream was observed in this range so far' };
     await reopen(session, streamId, observed, now);
     const [stream] = await session.query<{ index_kind: IndexKind; ask: string }>(
       `select s.index_kind,
@@ -60,15 +60,20 @@ export function requestRange(
   });
 }
 
-/** The part of `range` that lies in the stream's span; undefined where there is no stream. Locks it. */
+/**
+ * The part of `range` that lies in the stream's span, and, of one by time, in the past: a claim may lie ahead, and of what is still to come
+ * nothing is lost. Undefined where there is no stream. Locks it.
+ */
 async function lockObserved(
   session: Session,
   streamId: number,
   range: Window,
+  now: number,
 ): Promise<Window | 'nothing' | undefined> {
   const [row] = await session.query<{ observed: string }>(
-    'select (span * $2::int8range)::text as observed from stream where id = $1 for update',
-    [streamId, formatRange(range)],
+    `select (span * $2::int8range * int8range(null, case when index_kind = 'time' then $3::int8 end))::text as observed
+       from stream where id = $1 for update`,
+    [streamId, formatRange(range), now],
   );
   return row === undefined ? undefined : (parseRange(row.observed) ?? 'nothing');
 }
@@ -100,7 +105,7 @@ export function cancelRequest(
   });
 }
 
-/** Accepts the missing part of `range` as lost. Data that comes all the same still counts. */
+/** Accepts the missing part of `range` as lost, as far as it is over. Data that comes all the same still counts. */
 export function waiveRange(
   database: Database,
   streamId: number,
@@ -110,14 +115,15 @@ export function waiveRange(
 ): Promise<ActionResult> {
   return act(database, async (session) => {
     // Locked first, in a statement of its own: the next one then sees what the last holder of the lock wrote.
-    await session.query('select from stream where id = $1 for update', [streamId]);
+    const observed = await lockObserved(session, streamId, range, now);
+    if (observed === undefined) return { kind: 'not-found' };
+    if (observed === 'nothing') return { kind: 'conflict', why: 'nothing in this range is missing so far' };
     const [stream] = await session.query<{ waived: string }>(
       `select ${missingOf('t')}::text as waived
          from stream join (select $1::int8 as stream_id, $2::int8range as range) t on t.stream_id = id`,
-      [streamId, formatRange(range)],
+      [streamId, formatRange(observed)],
     );
-    if (stream === undefined) return { kind: 'not-found' };
-    const ranges = parseMultirange(stream.waived);
+    const ranges = parseMultirange(stream!.waived);
     if (ranges.length === 0) return { kind: 'conflict', why: 'nothing in this range is missing' };
     await recordWaiver(session, streamId, ranges, reason, now);
     return { kind: 'done', requestIds: [], ranges };
