@@ -36,6 +36,8 @@ export class PartitionWatch {
   readonly #progress = new Map<string, { readonly taken: number; readonly since: number }>();
   /** The hub, as it was when the session began. */
   #hub: HubFacts | undefined;
+  /** As it said last, where that was another one. */
+  #otherHub: HubFacts | undefined;
 
   constructor(options: WatchOptions) {
     this.#options = options;
@@ -90,9 +92,7 @@ export class PartitionWatch {
     const { client, clock, database } = this.#options;
     // First: another instance's progress must not look like a hub that started over.
     const known = await this.#checkpoints();
-    const hub = await this.#limited(client.hubFacts());
-    if (this.#hub !== undefined && isOtherHub(this.#hub, hub))
-      throw sessionLost('the event hub is another one now');
+    if (await this.#mayBeOther()) return;
     for (const partitionId of [...this.#reading.keys()]) {
       const at = clock.now();
       const facts = await this.#limited(client.facts(partitionId));
@@ -119,6 +119,18 @@ export class PartitionWatch {
         throw sessionLost(`partition ${partitionId} has more, and none of it comes`);
       }
     }
+  }
+
+  /** True until the hub has said once more that it is another one; then it is. One that says something else each time says nothing. */
+  async #mayBeOther(): Promise<boolean> {
+    const now = await this.#limited(this.#options.client.hubFacts());
+    const [before, said] = [this.#hub, this.#otherHub];
+    const isOther = before !== undefined && isOtherHub(before, now);
+    this.#otherHub = isOther ? now : undefined;
+    if (!isOther) return false;
+    if (said === undefined) return true;
+    if (!isOtherHub(said, now)) throw sessionLost('the event hub is another one now');
+    return false;
   }
 
   /** Runs before anything is read: makes sure that the checkpoints belong to this hub. */

@@ -4,7 +4,7 @@
 // Crash argument. The new folder is made beside the old one, says from its beginning that there was a store, and takes its place by a
 // rename, once it has all. A start that finds a new one that did not get so far goes on with that, whatever the file system
 // says by then.
-import { readdir, rename } from 'node:fs/promises';
+import { readdir, rename, rm } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import type { Log } from '../../../kernel/log.ts';
 import { displace, kindOf } from '../../../kernel/small-file.ts';
@@ -44,13 +44,30 @@ export async function leaveFolder(layout: FolderLayout, name: string, why: strin
   // It says that there was a store: should that be lost, too, it is told.
   await writeMarker(next);
   const isNewer = (await readMarker(layout, true)) === 'newer';
+  const kept = join(next.quarantine, isNewer ? name : name + unsalvaged);
   // What is lost itself stays where it is.
   const move = (path: string, to: string) => rename(path, to).catch(() => {});
   await move(keys, next.keys);
-  await move(store, join(next.quarantine, isNewer ? name : name + unsalvaged));
+  await move(store, kept);
   for (const folder of [next.quarantine, next.root]) await syncFolder(folder);
-  const left = (await kindOf(root)) === 'missing' ? undefined : await displace(root);
+  const left = await displaceOr(root, async () => {
+    await move(kept, store);
+    await move(next.keys, keys);
+    // A store that a start before this one moved is not in the way.
+    if ((await readdir(next.quarantine)).length === 0) await rm(next.root, { recursive: true });
+  });
   await rename(next.root, root);
   await syncFolder(dirname(root));
   log.error({ code: 'spool-damage', why, left }, 'the folder of the spool was renamed, and a new one made');
+}
+
+/** Undefined where nothing stands there. `undo`: where it cannot be renamed, as a folder that is mounted. */
+async function displaceOr(path: string, undo: () => Promise<void>): Promise<string | undefined> {
+  if ((await kindOf(path)) === 'missing') return undefined;
+  try {
+    return await displace(path);
+  } catch (error) {
+    await undo();
+    throw error;
+  }
 }
