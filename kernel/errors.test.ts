@@ -51,3 +51,12 @@ test('a cycle of causes ends', () => {
   expect(describeError(a)).toBe('a: b');
   expect(codeOf(a, 'x')).toBe('x');
 });
+
+test('names what Node has no name for', () => {
+  const unnamed = (number: number) =>
+    new Error(`Unknown system error -${number}: Unknown system error -${number}, stat '/data'`);
+  expect(describeError(unnamed(117))).toBe(
+    "EUCLEAN: structure needs cleaning, a damaged file system, stat '/data'",
+  );
+  expect(describeError(unnamed(999))).toContain('Unknown system error -999');
+});

@@ -1,3 +1,5 @@
+import { withNames } from './system-errors.ts';
+
 export interface ErrorOptions {
   /** The same call may succeed later without anyone changing anything. Default false. */
   readonly retryable?: boolean;
@@ -41,7 +43,7 @@ export function describeError(error: unknown): string {
     if (!parts.includes(text)) parts.push(text);
     current = current instanceof Error ? current.cause : undefined;
   }
-  return parts.join(': ');
+  return withNames(parts.join(': '));
 }
 
 /** Even an object without a prototype can be thrown, and `String` throws at it. */

@@ -1,6 +1,7 @@
 // Makes folders durable, and classifies the operating system's errors.
 import { mkdir, open, readdir, stat } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
+import { systemCode } from '../../../kernel/system-errors.ts';
 
 export async function exists(path: string): Promise<boolean> {
   return stat(path).then(
@@ -37,23 +38,6 @@ export async function syncFolder(folder: string): Promise<void> {
   } finally {
     await handle.close();
   }
-}
-
-/** Errors of Linux that Node gives without a name: `Unknown system error -117`. */
-const unnamed: Readonly<Record<string, string>> = {
-  74: 'EBADMSG',
-  116: 'ESTALE',
-  117: 'EUCLEAN',
-  122: 'EDQUOT',
-  123: 'ENOMEDIUM',
-};
-
-/** The operating system's code for an error, or whatever code it has. */
-export function systemCode(error: unknown): string | undefined {
-  const code = (error as { code?: unknown } | undefined | null)?.code;
-  if (typeof code !== 'string') return undefined;
-  const number = /^Unknown system error -(\d+)$/.exec(code)?.[1];
-  return number === undefined ? code : (unnamed[number] ?? `E${number}`);
 }
 
 // A damaged file system says EUCLEAN or EBADMSG, a disk that checks its sectors EILSEQ, ENODATA or EREMOTEIO.

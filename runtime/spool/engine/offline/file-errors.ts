@@ -1,6 +1,6 @@
 // Explains for people why a file could not be read.
 import { statSync } from 'node:fs';
-import { systemCode } from '../disk.ts';
+import { systemCode } from '../../../../kernel/system-errors.ts';
 
 /** Links followed, as the module follows them; undefined for what is no regular file, or leads nowhere. */
 export function sizeOfFile(path: string): number | undefined {
