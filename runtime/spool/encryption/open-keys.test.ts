@@ -235,6 +235,13 @@ describe('a key that IoT Edge wraps', () => {
     expect(back.codec.keyId).toBe(codec.keyId);
   });
 
+  it('is waited for where the disk does not give its folder, and then gone on without', async () => {
+    const next = setUp(settings, { folder: join(root, 'x'.repeat(300)) });
+    const { problem } = await until(next);
+    expect(problem).toContain('ENAMETOOLONG');
+    expect(problem).toContain('UNENCRYPTED');
+  });
+
   it('is not made twice because nobody answers: the module goes on without', async () => {
     const keyService = new KeyService('module');
     keyService.mood = 'silent';

@@ -7,6 +7,7 @@ import { type Clock, sleep } from '../../../kernel/clock.ts';
 import { describeError, HoldfastError } from '../../../kernel/errors.ts';
 import type { Log } from '../../../kernel/log.ts';
 import type { Random } from '../../../kernel/random.ts';
+import { isSystemError } from '../engine/disk.ts';
 import { plainCodec, type RecordCodec } from '../format/record.ts';
 import type { EncryptionSettings, KeySource } from './config.ts';
 import type { EncryptionStats } from './key-change.ts';
@@ -100,9 +101,11 @@ async function findKeys(
     try {
       return await readKeys(source, places, { ...options, create });
     } catch (error) {
-      if (!(error instanceof HoldfastError)) throw error;
+      // Also what a damaged, full or read-only disk says.
+      if (!(error instanceof HoldfastError) && !isSystemError(error)) throw error;
       const name = nameSource(source);
-      failures.push(error.message.includes(name) ? error.message : `${name}: ${describeError(error)}`);
+      const text = error instanceof HoldfastError ? error.message : '';
+      failures.push(text.includes(name) ? text : `${name}: ${describeError(error)}`);
       return [];
     }
   };
