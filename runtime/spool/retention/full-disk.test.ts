@@ -39,6 +39,14 @@ describe('the ballast', () => {
     expect(existsSync(path)).toBe(true);
   });
 
+  it('is no room where it cannot be removed: a start must not try again without a pause', async () => {
+    const path = newPath();
+    mkdirSync(join(path, 'in the way'), { recursive: true });
+    const space = diskSpace(filesAt(path), root);
+    expect(await space.makeRoom(full)).toBe(false);
+    expect(await space.makeRoomToOpen(full)).toBe(false);
+  });
+
   it('is made again only once four times its size is free', async () => {
     const path = newPath();
     let free = 4 * ballastBytes - 1;

@@ -114,12 +114,12 @@ async function take(path: string, bytes: number): Promise<void> {
   }
 }
 
-/** False: there was none. */
-async function freeFile(path: string): Promise<boolean> {
-  const facts = await stat(path).catch(() => undefined);
-  if (facts === undefined) return false;
-  await rm(path, { force: true }).catch(() => {});
-  return true;
+/** False: there was none, or it cannot be removed. */
+function freeFile(path: string): Promise<boolean> {
+  return rm(path).then(
+    () => true,
+    () => false,
+  );
 }
 
 async function freeBytesOf(folder: string): Promise<number | undefined> {
