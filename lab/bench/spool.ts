@@ -9,6 +9,7 @@ import { type Backlog, measureBacklog } from './spool/backlog.ts';
 import { measureClosedLoop } from './spool/closed-loop.ts';
 import { type Contender, type Paced, type Run, runPaced, runStepped, type Written } from './spool/paced.ts';
 import { slowSyncEnv } from './spool/slow-sync.ts';
+import { measureTrim, type Trim } from './spool/trim.ts';
 
 export const bench: Bench = {
   about: 'the spool beside a plain file that syncs as often',
@@ -34,6 +35,7 @@ interface Plan {
   readonly reopenings: number;
   readonly closedLoopRuns: number;
   readonly delayRuns: number;
+  readonly trimMB: readonly [number, number];
 }
 
 const thorough: Plan = {
@@ -46,6 +48,7 @@ const thorough: Plan = {
   reopenings: 7,
   closedLoopRuns: 5,
   delayRuns: 3,
+  trimMB: [64, 4096],
 };
 const quick: Plan = {
   archiveMB: 16,
@@ -57,6 +60,7 @@ const quick: Plan = {
   reopenings: 3,
   closedLoopRuns: 1,
   delayRuns: 1,
+  trimMB: [64, 256],
 };
 
 const commitMs = 200;
@@ -90,6 +94,7 @@ async function measure(options: BenchOptions): Promise<Report> {
   const closed = await repeat(plan.closedLoopRuns, () => measureClosedLoop(folder, options.quick));
   say(`a backlog of ${plan.backlogMB} MB`);
   const backlog = await measureBacklog({ ...options, folder }, plan.backlogMB, plan.reopenings);
+  const trim = await measureTrim(options, plan.trimMB);
   say(`${slowSyncMs} ms added to each sync`);
   const env = slowSyncEnv(join(folder, 'slow-sync'), slowSyncMs);
   const delayed = { ...fast, streams, archiveMB: 8, urgent: true };
@@ -98,7 +103,7 @@ async function measure(options: BenchOptions): Promise<Report> {
 
   const rates = closed.map(({ readingsPerSecond }) => readingsPerSecond);
   return {
-    figures: makeFigures({ paced, bytes, slow, delays, backlog, closedLoop: median(rates) }),
+    figures: makeFigures({ paced, bytes, slow, delays, backlog, trim, closedLoop: median(rates) }),
     tables: [
       { title: `${fastRate} readings/s in real time, ${streams} streams`, rows: cpuRows(paced) },
       { title: `${fastRate} readings/s, commit for commit, ${streams} streams`, rows: byteRows(bytes) },
@@ -113,6 +118,7 @@ async function measure(options: BenchOptions): Promise<Report> {
         ],
       },
       { title: 'Backlog', rows: [backlog.table] },
+      { title: 'An archive whose oldest quarter is removed', rows: trim.table },
       ...(delays === undefined
         ? []
         : [{ title: `${slowSyncMs} ms added to each sync`, rows: delayRows(delays) }]),
@@ -127,10 +133,11 @@ interface Measured {
   readonly slow: Run<Written>;
   readonly delays: Runs<Paced> | undefined;
   readonly backlog: Backlog;
+  readonly trim: Trim;
   readonly closedLoop: number;
 }
 
-function makeFigures({ paced, bytes, slow, delays, backlog, closedLoop }: Measured): readonly Figure[] {
+function makeFigures({ paced, bytes, slow, delays, backlog, trim, closedLoop }: Measured): readonly Figure[] {
   const most = (value: number) => ({ at: 'most', value }) as const;
   return [
     {
@@ -174,6 +181,12 @@ function makeFigures({ paced, bytes, slow, delays, backlog, closedLoop }: Measur
       what: 'disk once the backlog is acknowledged and retained out, MB',
       value: backlog.diskLeftMB,
       aim: most(32),
+    },
+    {
+      key: 'archiveCompactionGrowth',
+      what: 'bytes written for each byte of the archive that is freed, times those of a small archive',
+      value: trim.growth,
+      aim: most(1.3),
     },
     {
       key: 'loopDelayP99Ms',

@@ -60,6 +60,10 @@ export class PowerLossStore implements IndexStore {
     await this.#compact();
   }
 
+  collectGarbage(): Promise<void> {
+    return this.#read(async () => {});
+  }
+
   get(key: Uint8Array): Promise<Uint8Array | undefined> {
     return this.#read(() => this.#seen.get(key));
   }

@@ -8,16 +8,21 @@ import type { SpoolRecorder } from './spool-recorder.ts';
 export const fillLimits = { maxBytes: 16 * 1024, commitBytes: 2 ** 20 };
 
 const valueBytes = 1000;
-const readingsAtOnce = 16;
 // Little waits: a site's rate is what memory should be seen at, not a bulk load's.
 const maxWaitingBytes = 2 * 2 ** 20;
 // Slices of one long random text: making randomness must not be what is measured.
 const text = randomBytes(3 * 2 ** 20).toString('base64');
 
-/** Keeps about `megabytes`, from position `from` on. Returns where the next may go on. */
-export async function fill(recorder: SpoolRecorder, megabytes: number, from: number): Promise<number> {
+/** Keeps about `megabytes`, from position `from` on, in so many streams by turns, so many readings in each turn. Returns where the next may go on. */
+export async function fill(
+  recorder: SpoolRecorder,
+  megabytes: number,
+  from: number,
+  { streams = 1, readingsAtOnce = 16 } = {},
+): Promise<number> {
   let index = from;
   let offset = (from * 7919) % (text.length - valueBytes);
+  let turn = 0;
   for (let bytes = 0; bytes < megabytes * 2 ** 20; bytes += readingsAtOnce * valueBytes) {
     const readings: Reading[] = [];
     for (let n = 0; n < readingsAtOnce; n++) {
@@ -29,7 +34,7 @@ export async function fill(recorder: SpoolRecorder, megabytes: number, from: num
         quality: 'good',
       });
     }
-    recorder.keep(0, readings, index);
+    recorder.keep(turn++ % streams, readings, index);
     if (recorder.windows.memoryBytes() > maxWaitingBytes) await recorder.durable();
   }
   await recorder.durable();

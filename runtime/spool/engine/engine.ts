@@ -46,8 +46,8 @@
 // ## Delete
 //
 // A deletion drops the reference to the value's segment. A segment without references is removed once the batch that
-// dropped the last one is on the disk. `compactRange` collects garbage: it compacts LevelDB, and rewrites the segment
-// with the smallest share of live bytes when garbage is more than a quarter.
+// dropped the last one is on the disk. `collectGarbage` makes that so, and rewrites the segment with the smallest share of
+// live bytes when garbage is more than a quarter. `compactRange` compacts LevelDB before.
 //
 // ## Checkpoint
 //
@@ -138,8 +138,11 @@ class Engine implements Store {
     await this.#read(() => index.compactRange(gte, lt));
     const isInRange = (space: { gte: Buffer; lt: Buffer }) =>
       Buffer.compare(gte, space.lt) < 0 && Buffer.compare(lt, space.gte) > 0;
-    if (!spaces.valueLogRanges().some(isInRange)) return;
-    await this.#inTurn(async () => {
+    if (spaces.valueLogRanges().some(isInRange)) await this.collectGarbage();
+  }
+
+  collectGarbage(): Promise<void> {
+    return this.#inTurn(async () => {
       // Nothing is lost by leaving it to the next call.
       if (this.#needsReopen || this.#closed) return;
       await this.#write(() => this.#recovered.writer.collectGarbage());

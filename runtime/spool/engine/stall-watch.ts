@@ -70,6 +70,7 @@ export function watched(store: Store, watch: StallWatch): Store {
       watch.run('a read', () => store.range(options)),
     reopen: () => watch.run('opening again', () => store.reopen()),
     compactRange: (gte, lt) => store.compactRange(gte, lt),
+    collectGarbage: () => store.collectGarbage(),
     sizeBytes: () => store.sizeBytes(),
     close: () => store.close(),
   };

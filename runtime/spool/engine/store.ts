@@ -47,6 +47,8 @@ export interface Store {
   range(options: RangeOptions): Promise<readonly Entry[]>;
   /** Gives back the space of what was deleted in `[gte, lt)`. May take long; reads and writes go on. */
   compactRange(gte: Uint8Array, lt: Uint8Array): Promise<void>;
+  /** Gives back the space of large values that were deleted; their keys' waits for `compactRange`. Reads go on. */
+  collectGarbage(): Promise<void>;
   /** Bytes that the store takes on the disk now. */
   sizeBytes(): Promise<number>;
   /** Makes the store writable again after a failed batch. @throws HoldfastError `store-open-failed` (retryable). */

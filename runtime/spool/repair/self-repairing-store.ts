@@ -53,6 +53,10 @@ export class SelfRepairingStore implements Store {
     return this.#read((store) => store.compactRange(gte, lt));
   }
 
+  collectGarbage(): Promise<void> {
+    return this.#read((store) => store.collectGarbage());
+  }
+
   /** Something is missing that was written: the store is rebuilt. */
   async reportDamage(reason: string): Promise<void> {
     if (this.#damage !== undefined || this.#closed) return;

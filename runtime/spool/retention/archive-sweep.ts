@@ -34,7 +34,8 @@ export class ArchiveSweep {
     this.#options = options;
   }
 
-  async remove(removal: Removal): Promise<void> {
+  /** True: it removed as much as one sweep may, and there is more. */
+  async remove(removal: Removal): Promise<boolean> {
     const { core, storedSince } = this.#options;
     let from = Math.max(core.storedHead, this.#sweptTo);
     let freed = 0;
@@ -52,11 +53,12 @@ export class ArchiveSweep {
       from = last === undefined ? 0 : last.id + last.parts;
       if (last === undefined || (due.young && freed >= removal.bytes)) {
         this.#sweptTo = 0;
-        return;
+        return false;
       }
     }
     // A long backlog stands before what can be removed: the next sweep goes on behind it.
     this.#sweptTo = from;
+    return freed > 0;
   }
 
   async #dueOf(page: readonly StoredWindowAt[], isDue: (window: StoredWindowAt, sofar: number) => boolean) {

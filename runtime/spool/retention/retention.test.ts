@@ -93,6 +93,38 @@ const write = (spool: Spool, ...starts: number[]) =>
 const kept = (store: MemoryStore) =>
   store.entries.filter(({ key }) => !'msn'.includes(String.fromCharCode(key[0]!))).length;
 
+describe('the room of what was removed', () => {
+  it('is given back at once for values, and in the index once a fifth of its messages are gone', async () => {
+    const { spool, clock, store } = await open({ archiveBytes: 1, compactBytes: 1 });
+    const given: string[] = [];
+    store.collectGarbage = async () => void given.push('values');
+    store.compactRange = async () => void given.push('index');
+    const keepAndSend = async (...starts: number[]) => {
+      await write(spool, ...starts);
+      await spool.acknowledge(await spool.take('live', all));
+    };
+    // What waits to be sent stays, and is what the index mostly has.
+    await keepAndSend(0, 10, 20);
+    await write(spool, ...Array.from({ length: 20 }, (_, n) => 100 + n * 10));
+    await clock.advance(1000);
+    expect(given).toEqual(['values']);
+    await keepAndSend();
+    await clock.advance(1000);
+    expect(given.filter((what) => what === 'index').length).toBeGreaterThan(0);
+  });
+
+  it('takes no pause while there is more to remove than a sweep may', async () => {
+    const { spool, clock, store } = await open({ archiveBytes: 1 });
+    for (let n = 0; n < 6000; n += 500)
+      await write(spool, ...Array.from({ length: 500 }, (_, k) => (n + k) * 10));
+    for (let some = await spool.take('live', all); some.length > 0; some = await spool.take('live', all))
+      await spool.acknowledge(some);
+    await clock.advance(1000);
+    expect(spool.stats().stored.messages).toBe(0);
+    expect(kept(store)).toBe(0);
+  });
+});
+
 describe('the archive', () => {
   it('goes by age, whole, and leaves nothing behind', async () => {
     const { spool, clock, store } = await open({ archiveMs: 10_000 });

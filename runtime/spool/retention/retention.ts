@@ -140,7 +140,8 @@ export class Retention {
     const { limits } = this.#options;
     const facts = await this.#facts();
     const { archive, unsent } = decide(limits, facts);
-    await this.#archived.remove(archive);
+    // Between two sweeps without a pause whatever waits to be committed has its turn.
+    if (await this.#archived.remove(archive)) this.#again = true;
     await this.#unsent.remove(unsent);
     await this.#removeQuarantined();
     const after = await this.#facts();
@@ -148,7 +149,8 @@ export class Retention {
     this.#room = roomLeft(limits, after);
     const urgent =
       archive.bytes > 0 && facts.freeBytes !== undefined && facts.freeBytes < limits.reserveBytes;
-    if (this.#freed.bytes >= limits.compactBytes || (urgent && this.#freed.bytes > 0)) await this.compact();
+    if (this.#freed.bytes >= limits.compactBytes || (urgent && this.#freed.bytes > 0))
+      await this.#freed.giveBack();
     await this.#options.onSwept();
   }
 

@@ -122,6 +122,9 @@ class LevelStore implements IndexStore {
     await this.#read((level) => level.compactRange(gte, lt));
   }
 
+  /** Its values lie beside their keys. */
+  async collectGarbage(): Promise<void> {}
+
   // Compacting writes what is in memory to a synced table first, whatever the range. Beyond all keys there is nothing
   // else to compact. A synced batch would not do: LevelDB syncs only the log that it is writing to, and the one
   // before it may still wait for its table.

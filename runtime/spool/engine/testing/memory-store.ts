@@ -57,6 +57,10 @@ export class MemoryStore implements Store {
     this.#assertOpen();
   }
 
+  async collectGarbage(): Promise<void> {
+    this.#assertOpen();
+  }
+
   async sizeBytes(): Promise<number> {
     return this.#values.reduce((sum, value, at) => sum + value.byteLength + this.#keys[at]!.byteLength, 0);
   }
