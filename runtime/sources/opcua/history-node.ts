@@ -112,36 +112,29 @@ export class HistoryNode {
   get seen(): number {
     return this.#seen;
   }
-
   /** Time of the newest value that is known; from before the range, too. */
   get newestAt(): number {
     return this.#newestAt;
   }
-
   /** Values that share the newest time that is known. */
   get newestCount(): number {
     return this.#newest.length;
   }
-
   get isKnown(): boolean {
     return this.#newest.length > 0;
   }
-
   /** Values that the last answer brought. */
   get count(): number {
     return this.#count;
   }
-
   /** Why the last answer failed. */
   get problem(): string {
     return this.#problem;
   }
-
   /** The place that the server holds for this node. */
   get held(): Uint8Array | undefined {
     return this.#held?.continuation;
   }
-
   /** A run that waits to be confirmed, after the values behind it were requested. */
   get openRun(): Run | undefined {
     return this.#run && this.#wentOn ? this.#run : undefined;
@@ -264,9 +257,9 @@ export class HistoryNode {
     let isBeyond = false;
     const found: WireValue[] = [];
     const ended = (outcome: NodeOutcome) => ({ outcome, isBeyond });
-    for (const value of values) {
+    for (const [at, value] of values.entries()) {
       const index = stampOf(value);
-      if (isBound(value)) continue;
+      if (isBound(value) || (at === 0 && this.#isRepeated(ask, value))) continue;
       if (index === undefined) return ended(this.#fail('a value has no time'));
       // Bounding values lie outside, and say nothing about what is inside.
       if (index < ask.start || index >= ask.end) continue;
@@ -287,6 +280,13 @@ export class HistoryNode {
       this.#doubts = 0;
     }
     return ended('ok');
+  }
+
+  /** Some servers begin what follows a place with the last value once more. */
+  #isRepeated({ continuation }: HistoryAsk, value: WireValue): boolean {
+    return (
+      continuation !== undefined && this.knows(value) && !this.#toShow.some((each) => isSame(each, value))
+    );
   }
 
   /** The answer ended before what is known: asked from further back, it may have been cut short without a word. */
