@@ -178,10 +178,11 @@ describe('an answer that is cut short without a word', () => {
 
   it('amid values of one time, and goes on with the last of them once more, shows them once', async () => {
     const times = [0, 100, 400, 400, 400, 500, 700, 900, 1000, 1000, 1100, 1400, 1700];
-    for (const start of [400, 436, 450]) {
-      const server = serverWith({ places: 'offset', most: 3, seam: 'repeats' }, times);
-      const answered = await readAll(server, { start: T + start, end: T + 1500 }, 100, 3);
-      expect([start, answered.error, answered.until]).toEqual([start, undefined, T + 1500]);
-    }
+    for (const bounds of ['none', 'values'] as const)
+      for (const start of [400, 436, 450]) {
+        const server = serverWith({ places: 'offset', most: 3, seam: 'repeats', bounds }, times);
+        const answered = await readAll(server, { start: T + start, end: T + 1500 }, 100, 3);
+        expect([bounds, start, answered.error, answered.until]).toEqual([bounds, start, undefined, T + 1500]);
+      }
   });
 });
