@@ -1,4 +1,5 @@
 import { afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest';
+import { seededRandom } from '../../kernel/random.ts';
 import type { Database } from '../database/database.ts';
 import { listStreams } from '../ledger/streams.ts';
 import {
@@ -11,7 +12,7 @@ import {
   takesAndWorks,
 } from '../testing/repair-rig.ts';
 import type { MethodOutcome } from './hub-methods.ts';
-import { claim } from './sweep.ts';
+import { claim, sweep } from './sweep.ts';
 
 const minute = 60_000;
 
@@ -131,6 +132,30 @@ export function fairnessContract(open: () => Database): void {
       }
       expect(claimed).toHaveLength(3);
       expect(claimed).toContain('behind');
+    });
+
+    test('a sweep that has begun ends, however often outcomes of calls hold the lock meanwhile', async () => {
+      await rig.arrive(...hole);
+      let tries = 0;
+      const busy: Database = {
+        ...rig.database,
+        transaction: (work) =>
+          rig.database.transaction((session) =>
+            work({
+              ...session,
+              query: (sql, params) =>
+                sql.includes('pg_try_advisory_xact_lock') && tries++ > 0
+                  ? session.query(sql.replace('pg_try_advisory_xact_lock($1)', '$1::int8 is null'), params)
+                  : session.query(sql, params),
+            }),
+          ),
+      };
+      const now = rig.clock.now();
+      expect(await sweep(busy, seededRandom(1), now, limits)).toBeDefined();
+      tries = 0;
+      const later = now + limits.detectionDelayMs;
+      expect(await sweep(busy, seededRandom(1), later, limits)).toMatchObject({ requestsRecorded: 1 });
+      expect(await sweep(busy, seededRandom(1), later, limits)).toBeUndefined();
     });
 
     test('nor do requests to modules that are not to be called yet', async () => {

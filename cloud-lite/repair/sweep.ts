@@ -1,6 +1,7 @@
 // One repair sweep: gaps noticed, closed and found, requests followed and recorded. It runs in many short transactions,
-// each with a bounded number of rows and under the repair lock; while another instance sweeps, this one does nothing. A
-// stream that the database fails on is skipped, and named: it delays no other.
+// each with a bounded number of rows and under the repair lock. It does not begin while somebody else has the lock; once it has
+// begun, each transaction waits for the lock, which outcomes of calls take, too: a sweep of many transactions would else never
+// come to its end. A stream that the database fails on is skipped, and named: it delays no other.
 import { type Random, randomInt } from '../../kernel/random.ts';
 import type { Database, Session } from '../database/database.ts';
 import { isOfTheWork } from '../database/database-error.ts';
@@ -14,7 +15,7 @@ import {
   noticeGaps,
   openGaps,
 } from './gaps.ts';
-import { tryRepairLock } from './lock.ts';
+import { takeRepairLock, tryRepairLock } from './lock.ts';
 import { claimDue, type DueRequest } from './queue.ts';
 import { createRequests, followRequests, listOpenRequests, listStreamsToAsk } from './requests.ts';
 
@@ -42,7 +43,7 @@ const maxStreams = 200;
 /** Requests that one sweep records; the next one goes on. */
 const maxRecorded = 2000;
 
-/** Undefined while another instance is sweeping. */
+/** Undefined where another instance is at it. */
 export async function sweep(
   database: Database,
   random: Random,
@@ -50,30 +51,22 @@ export async function sweep(
   limits: RepairLimits,
 ): Promise<SweepResult | undefined> {
   const failed: SweepFailure[] = [];
-  try {
-    await noticeAll(database, now, failed);
-    const gapsClosed = await closeAll(database, now, failed);
-    const gapsFound = await openAll(database, now, limits);
-    // First what is done or overdue, so that what it leaves is asked for again in the same sweep.
-    const requestsEnded = await followAll(database, now, limits, failed);
-    const requestsRecorded = await recordAll(database, random, now, limits, failed);
-    await locked(database, (session) => wakeReachable(session, now, wakeIntervalMs));
-    return { gapsFound, gapsClosed, requestsRecorded, requestsEnded, failed };
-  } catch (error) {
-    if (error instanceof Elsewhere) return undefined;
-    throw error;
-  }
+  if (!(await database.transaction(tryRepairLock))) return undefined;
+  await noticeAll(database, now, failed);
+  const gapsClosed = await closeAll(database, now, failed);
+  const gapsFound = await openAll(database, now, limits);
+  // First what is done or overdue, so that what it leaves is asked for again in the same sweep.
+  const requestsEnded = await followAll(database, now, limits, failed);
+  const requestsRecorded = await recordAll(database, random, now, limits, failed);
+  await locked(database, (session) => wakeReachable(session, now, wakeIntervalMs));
+  return { gapsFound, gapsClosed, requestsRecorded, requestsEnded, failed };
 }
 
-/** Another instance is sweeping. */
-class Elsewhere extends Error {}
-
-async function locked<T>(database: Database, work: (session: Session) => Promise<T>): Promise<T> {
-  const result = await database.transaction(async (session) =>
-    (await tryRepairLock(session)) ? { value: await work(session) } : undefined,
-  );
-  if (result === undefined) throw new Elsewhere();
-  return result.value;
+function locked<T>(database: Database, work: (session: Session) => Promise<T>): Promise<T> {
+  return database.transaction(async (session) => {
+    await takeRepairLock(session);
+    return work(session);
+  });
 }
 
 /**
@@ -210,7 +203,7 @@ async function newestStream(database: Database): Promise<number> {
   return row!.id;
 }
 
-/** Claims calls to make; none while another instance is sweeping or claiming. */
+/** Claims calls to make. */
 export function claim(
   database: Database,
   now: number,
@@ -218,7 +211,5 @@ export function claim(
   limits: RepairLimits,
 ): Promise<readonly DueRequest[]> {
   if (limit <= 0) return Promise.resolve([]);
-  return database.transaction(async (session) =>
-    (await tryRepairLock(session)) ? claimDue(session, now, limit, limits) : [],
-  );
+  return locked(database, (session) => claimDue(session, now, limit, limits));
 }
