@@ -55,8 +55,12 @@ describe('the clock of an instrument', () => {
     expect(clock.repeated).toEqual([]);
     clock.show(wall + 6000, at(10_000), true);
     expect(clock.repeated).toEqual([{ start: wall + 1000, end: wall + 10_000 + 11 }]);
+    // The next process may not see what bears it out.
+    const next = new InstrumentClock(1, clock.mark, at(10_000));
+    expect(next.repeated[0]!.end).toBeGreaterThanOrEqual(wall + 10_000 + 11);
     clock.show(wall + 10_500, at(10_501), false);
     expect(clock.repeated).toEqual([]);
+    expect(new InstrumentClock(1, clock.mark, at(10_501)).repeated).toEqual([]);
   });
 
   it('that lags and then leaps beyond where it should stand was not only late', () => {

@@ -160,8 +160,9 @@ export class InstrumentClock {
 
   /** What has to be known after a restart. */
   get mark(): number {
-    const repeatedTo =
-      this.#repeated.length > 0 ? Math.max(...this.#repeated.map(({ end }) => end)) : undefined;
+    // What is only suspected, too: the next process may not come to see what bears it out.
+    const { repeated } = this;
+    const repeatedTo = repeated.length > 0 ? Math.max(...repeated.map(({ end }) => end)) : undefined;
     return encode(this.#aheadS, repeatedTo);
   }
 
