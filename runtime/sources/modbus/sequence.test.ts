@@ -189,7 +189,11 @@ describe('a Modbus source ordered by record numbers', () => {
     await produce(upTo(1000, 1004));
     const before = sink.readings.length;
     await produce([1, 6, 11, 16]);
-    expect(sink.readings.length).toBeGreaterThan(before);
+    const fresh = sink.readings.slice(before).filter(({ tag }) => tag === 'value');
+    expect(fresh.map(({ value }) => value)).toEqual(expect.arrayContaining([11, 16]));
+    const offset = fresh[0]!.index - Number(fresh[0]!.value);
+    expect(offset).toBeGreaterThan(1004);
+    for (const { index, value } of fresh) expect(index).toBe(offset + Number(value));
     expect(sink.breaches()).toEqual([]);
   });
 

@@ -87,6 +87,7 @@ describe('a page of history', () => {
     'GoodResultsMayBeIncomplete',
     'UncertainNotAllNodesAvailable',
     'BadDataUnavailable',
+    'BadTimestampNotSupported',
     'BadTimeout',
   ])('is not made of an answer with %s', async (name) => {
     const server = serverWith({}, every(10, 50));

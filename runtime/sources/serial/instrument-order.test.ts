@@ -238,7 +238,7 @@ describe('several commands a poll', () => {
   it.each([
     ['numbers', { number: { column: 1 } }, String],
     ['times', { timestamp: { column: 1, format: 'iso' } }, at],
-  ])('are one sample: where its %s differ, it is asked for again', async (_name, stamp, mark) => {
+  ])('are one sample: where its %s differ, it is asked for again', async (name, stamp, mark) => {
     let [asks, record] = [0, 5];
     const { clock, sink, counts } = asked(joined(stamp), (bytes, self) => {
       asks += 1;
@@ -251,6 +251,8 @@ describe('several commands a poll', () => {
     const samples = Map.groupBy(sink.readings, ({ index }) => index);
     expect(samples.size).toBeGreaterThan(4);
     for (const [, [a, b]] of samples) expect(a!.value).toBe(b!.value);
+    if (name === 'times')
+      for (const [index, [a]] of samples) expect(index).toBe(Date.parse(at(Number(a!.value))));
     expect(counts.mixed_samples).toBeGreaterThan(0);
   });
 
