@@ -62,7 +62,7 @@ describe('a clock that is watched', () => {
     steps.recallTwice(t0 + 600_000);
     expect(steps.twiceTo).toBe(t0 + 600_000);
     expect(steps.all).toMatchObject([{ expected: t0 + 600_000 }]);
-    expect(steps.recalled).toEqual({ time: t0, expected: t0 + 5006, isShown: false });
+    expect(steps.recalled).toEqual({ time: t0, expected: t0 + 5006, isShown: false, lagMs: 0 });
     await clock.advance(1000);
     steps.miss();
     // At a time that came twice there may be some that nobody saw.
@@ -212,22 +212,28 @@ describe('what is kept with the stream', () => {
     const twiceTo = Date.UTC(2026, 10, 21, 10, 20);
     for (const modulus of [2 ** 16, 2 ** 32]) {
       for (const isShown of [true, false]) {
-        const kept = { number: modulus - 1, twiceTo, isShown };
+        const kept = { number: modulus - 1, twiceTo, isShown, lagMs: 0 };
         const encoded = encodeKept(kept, modulus)!;
         expect(Number.isSafeInteger(encoded)).toBe(true);
         expect(decodeKept(encoded, modulus)).toEqual(kept);
-        const first = { number: 7, twiceTo: 0, isShown };
+        const first = { number: 7, twiceTo: 0, isShown, lagMs: 0 };
         expect(decodeKept(encodeKept(first, modulus), modulus)).toEqual(first);
       }
-      expect(encodeKept({ number: undefined, twiceTo, isShown: true }, modulus)).toBeUndefined();
+      expect(encodeKept({ number: undefined, twiceTo, isShown: true, lagMs: 0 }, modulus)).toBeUndefined();
     }
-    const uncounted = { number: undefined, twiceTo, isShown: true };
-    expect(decodeKept(encodeKept(uncounted, undefined), undefined)).toEqual(uncounted);
-    expect(decodeKept(undefined, 2 ** 32)).toEqual({ number: undefined, twiceTo: 0, isShown: false });
+    for (const lagMs of [0, 86_813, 2 ** 32 - 1]) {
+      const uncounted = { number: undefined, twiceTo, isShown: false, lagMs };
+      expect(decodeKept(encodeKept(uncounted, undefined), undefined)).toEqual(uncounted);
+    }
+    const tooLong = { number: undefined, twiceTo, isShown: false, lagMs: 2 ** 32 };
+    expect(decodeKept(encodeKept(tooLong, undefined), undefined)).toEqual({ ...tooLong, lagMs: 0 });
+    const nothing = { number: undefined, twiceTo: 0, isShown: false, lagMs: 0 };
+    expect(decodeKept(undefined, 2 ** 32)).toEqual(nothing);
   });
 
   it('is the number alone where it has more than 32 bits', () => {
-    const kept = encodeKept({ number: 2 ** 40, twiceTo: Date.UTC(2026, 0, 1), isShown: true }, 2 ** 64);
-    expect(decodeKept(kept, 2 ** 64)).toEqual({ number: 2 ** 40, twiceTo: 0, isShown: false });
+    const all = { number: 2 ** 40, twiceTo: Date.UTC(2026, 0, 1), isShown: true, lagMs: 0 };
+    const kept = encodeKept(all, 2 ** 64);
+    expect(decodeKept(kept, 2 ** 64)).toEqual({ number: 2 ** 40, twiceTo: 0, isShown: false, lagMs: 0 });
   });
 });

@@ -61,6 +61,8 @@ export const twiceStepMs = 600_000;
 interface Lag {
   /** Of the step. */
   readonly id: number;
+  /** What was shown. */
+  readonly time: number;
   /** What was shown before. */
   readonly before: Shown;
   readonly lostMs: number;
@@ -91,6 +93,8 @@ export interface Recalled {
   readonly isShown?: boolean | undefined;
   /** Of the sample that showed it. */
   readonly number?: number | undefined;
+  /** So far below stood the time of a sample that lagged, and nobody knew why; 0 or absent: none did. */
+  readonly lagMs?: number | undefined;
 }
 
 export class ClockSteps {
@@ -165,12 +169,23 @@ export class ClockSteps {
 
   /** How far the clock had come before this process; undefined where that is not known. */
   get recalled():
-    | { readonly time: number; readonly expected: number; readonly isShown: boolean }
+    | { readonly time: number; readonly expected: number; readonly isShown: boolean; readonly lagMs: number }
     | undefined {
     const recalled = this.#recalled;
     if (recalled === undefined) return undefined;
-    const { isShown = false } = this.#recalledAs;
-    return { time: recalled.time, expected: this.#expected(recalled), isShown };
+    const { isShown = false, lagMs = 0 } = this.#recalledAs;
+    return { time: recalled.time, expected: this.#expected(recalled), isShown, lagMs };
+  }
+
+  /**
+   * So far below `time` stands a sample that lags, and it is not known why: for the next process, which the log may tell.
+   * 0 where none does, or where most of that is only what clocks may differ by.
+   */
+  lagBelow(time: number): number {
+    const lag = this.#lag;
+    if (lag === undefined) return 0;
+    const lagMs = time - lag.time;
+    return lagMs > 0 && lagMs < 2 * lag.lostMs ? lagMs : 0;
   }
 
   /** A process after this one could not find out any more why it lagged: by more than samples are apart, as far as that is known. */
@@ -282,7 +297,7 @@ export class ClockSteps {
     const isBack = isFirm && time < shown.time;
     const isLagging = this.#hasMissed && lostMs > 0 && !this.#isUnsure(shown);
     if (!isBack && !isLagging) return;
-    const lag = { id: this.#count, before: shown, lostMs, to: this.#expected(shown), passedMs, since };
+    const lag = { id: this.#count, time, before: shown, lostMs, to: this.#expected(shown), passedMs, since };
     const isProven = isBack || this.#isExplained(lag) === false;
     this.#note({
       at: now,

@@ -87,6 +87,44 @@ describe('a log that is looked at after a restart', () => {
   });
 });
 
+describe('a log that holds the sample that lagged when the process before ended', () => {
+  /** The sample at 10 s was shown where 50 s were to be expected; `next` is the time of the one after it. */
+  const gone = async (next: number, { held = 1, lagMs = 40_000, at = 10_000 } = {}) => {
+    const { clock, steps, times } = setUp();
+    await clock.advance(600_000);
+    steps.recall(t0 + at + lagMs, 600_000, { isAgeSure: true, lagMs });
+    times.see({ oldest: held, newest: 20 });
+    for (let position = held; position <= 10; position++) times.note(position, t0 + position * 1000);
+    // Set ahead since, so that nothing else tells.
+    for (let position = Math.max(held, 11); position <= 20; position++)
+      times.note(position, t0 + next + (position - 11) * 1000 + (position > 15 ? 7_200_000 : 0));
+    times.complete();
+    return { isLost: times.gone.some(({ end }) => end > t0 + 600_000), twiceTo: steps.twiceTo };
+  };
+
+  it('is not all there where the next one followed sooner: its clock had been set back', async () => {
+    const { isLost, twiceTo } = await gone(11_000);
+    expect(isLost).toBe(true);
+    // So the next process knows as well.
+    expect(twiceTo).toBeGreaterThan(t0 + 600_000);
+    // Also where what is kept was moved up by a few, and where the sample itself has gone since.
+    expect((await gone(11_000, { at: 10_003 })).isLost).toBe(true);
+    expect((await gone(11_000, { held: 11 })).isLost).toBe(true);
+  });
+
+  it('is all there where that was old, where none lagged, and where the log shows other times', async () => {
+    for (const { isLost, twiceTo } of [
+      await gone(51_000),
+      await gone(11_000, { lagMs: 0, at: 50_000 }),
+      await gone(11_000, { at: 10_500 }),
+      await gone(51_000, { held: 11 }),
+    ]) {
+      expect(isLost).toBe(false);
+      expect(twiceTo).toBe(0);
+    }
+  });
+});
+
 describe('a log that lost the records among which its clock was set back', () => {
   it('is not all there, however far back it was set: it may have been set ahead again, by less', async () => {
     const { clock, steps, times } = setUp();

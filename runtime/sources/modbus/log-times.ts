@@ -34,6 +34,8 @@ export interface LogTimesOptions {
 const maxGone = 256;
 /** Allowance for corrections by time synchronisation. */
 const slackMs = 2000;
+/** What is kept of a sample's time may have been moved up by so much. */
+const maxMovedMs = 100;
 /** It may have sampled so much faster than its log shows. */
 const faster = 2;
 
@@ -165,6 +167,7 @@ export class LogTimes {
     }
     if (this.#knownAt === undefined) {
       this.#recall(steps.recalled);
+      this.#recallLag(steps.recalled);
       this.#recallTwice();
     }
     this.#settleEdge();
@@ -296,6 +299,22 @@ export class LogTimes {
     const behindMs = isShown ? (this.#isCoarse ? 1000 : 1) : joinMs;
     if (this.#view.leaps.some((leap) => time > leap.start + behindMs && time < leap.end))
       this.#add({ start: Number.NEGATIVE_INFINITY, end });
+  }
+
+  /**
+   * A process before this one was shown a sample that lagged, and ended before the next came, which would have told why. The log
+   * has the next: had the sample been that old, none could follow so soon. So the clock had been set back.
+   */
+  #recallLag(recalled: ClockSteps['recalled']): void {
+    if (recalled === undefined || recalled.lagMs === 0) return;
+    const { time, lagMs, expected } = recalled;
+    const lagged = time - lagMs;
+    const { order } = this.#view;
+    // Each beginning without a proof may have moved what is kept up by 1.
+    const at = order.findLastIndex((each) => each.time <= lagged + 1 && each.time > lagged - maxMovedMs);
+    // Where it is gone, and all that is held is later, what is held came after it.
+    const next = at < 0 && this.lowest! < lagged ? undefined : order[at + 1];
+    if (next && next.time > lagged && next.time - lagged < lagMs / 2) this.#loseTo(expected);
   }
 
   /**

@@ -30,28 +30,36 @@ export interface Kept {
   readonly twiceTo: number;
   /** The stream ends with the last sample's time, not where observation was only to begin. */
   readonly isShown: boolean;
+  /** As `Recalled.lagMs`; 0 where samples are counted: there the count tells. */
+  readonly lagMs: number;
 }
 
-/** Room for the number of a sample; above it 20 bits of ten minutes each, from 2020 to 2039, and one more. */
+/** Room for the number of a sample, or for `lagMs`; above it 20 bits of ten minutes each, from 2020 to 2039, and one more. */
 const numberSpan = 2 ** 32;
 const stepSpan = 2 ** 20;
 const since = Date.UTC(2020, 0, 1);
 
 /** `modulus`: where the numbers start again from 0. Those beyond 32 bits leave no room for the time. */
 export function encodeKept(
-  { number, twiceTo, isShown }: Kept,
+  { number, twiceTo, isShown, lagMs }: Kept,
   modulus: number | undefined,
 ): number | undefined {
   if ((modulus ?? 0) > numberSpan || (modulus !== undefined && number === undefined)) return number;
+  const low = number ?? (lagMs < numberSpan ? Math.ceil(lagMs) : 0);
   const steps = Math.min(stepSpan - 1, Math.max(0, Math.ceil((twiceTo - since) / twiceStepMs)));
-  return (steps + (isShown ? stepSpan : 0)) * numberSpan + (number ?? 0);
+  return (steps + (isShown ? stepSpan : 0)) * numberSpan + low;
 }
 
 export function decodeKept(kept: number | undefined, modulus: number | undefined): Kept {
-  if (kept === undefined) return { number: undefined, twiceTo: 0, isShown: false };
-  if ((modulus ?? 0) > numberSpan) return { number: kept, twiceTo: 0, isShown: false };
+  if (kept === undefined) return { number: undefined, twiceTo: 0, isShown: false, lagMs: 0 };
+  if ((modulus ?? 0) > numberSpan) return { number: kept, twiceTo: 0, isShown: false, lagMs: 0 };
   const high = Math.floor(kept / numberSpan);
   const steps = high % stepSpan;
-  const number = modulus === undefined ? undefined : kept % numberSpan;
-  return { number, twiceTo: steps === 0 ? 0 : since + steps * twiceStepMs, isShown: high >= stepSpan };
+  const low = kept % numberSpan;
+  return {
+    number: modulus === undefined ? undefined : low,
+    twiceTo: steps === 0 ? 0 : since + steps * twiceStepMs,
+    isShown: high >= stepSpan,
+    lagMs: modulus === undefined ? low : 0,
+  };
 }

@@ -310,7 +310,7 @@ describe('a counter that may have come round a whole round while nobody looked',
       expect(events()).toHaveLength(3);
     }
     const start = { floor: t0 + 1, continuity: 'proven', ageMs: 18_000_000, isAgeSure: true } as const;
-    const number = encodeKept({ number: 1, twiceTo: 0, isShown: true }, 65_536)!;
+    const number = encodeKept({ number: 1, twiceTo: 0, isShown: true, lagMs: 0 }, 65_536)!;
     const after = setUp({ start: { ...start, number } });
     after.take(18_000_000, 2);
     expect(after.events()[0]).not.toContain('by next-number');
@@ -382,8 +382,8 @@ describe('that times came twice', () => {
     take(-60_000, 2);
     const numbers = sink.events.flatMap((event) => (event.kind === 'observed' ? [event.number] : []));
     const kept = [
-      { number: 1, twiceTo: 0, isShown: true },
-      { number: 2, twiceTo: t0 + 400_000, isShown: true },
+      { number: 1, twiceTo: 0, isShown: true, lagMs: 0 },
+      { number: 2, twiceTo: t0 + 400_000, isShown: true, lagMs: 0 },
     ];
     expect(numbers).toEqual(kept.map((each) => encodeKept(each, 65_536)));
     const next = setUp({
@@ -392,6 +392,25 @@ describe('that times came twice', () => {
     next.take(500, 3);
     expect(next.events()[0]).toBe('resumed 500 by next-number');
     expect(next.memory.steps.twiceTo).toBe(t0 + 400_000);
+  });
+
+  it('may have is kept with where observation begins, of a sample that nothing counts and that lags', async () => {
+    const start: StreamStart = { floor: t0 + 1, continuity: 'proven', ageMs: 100_000, isAgeSure: true };
+    const { sink, take } = setUp({ isCounted: false, start });
+    take(20_000, 0);
+    const [begun] = sink.events;
+    if (begun?.kind !== 'resumed') throw new Error('observation did not begin');
+    expect(begun.at).toBeGreaterThan(t0 + 100_000);
+    const next = setUp({
+      isCounted: false,
+      start: { ...start, floor: begun.at, ageMs: 0, number: begun.mark! },
+    }).memory.steps.recalled!;
+    expect(next.time - next.lagMs).toBe(t0 + 20_000);
+    // Only what clocks may differ by says nothing, and is not kept.
+    const near = setUp({ isCounted: false, start });
+    near.take(97_500, 0);
+    const number = near.sink.events[0]?.kind === 'resumed' ? near.sink.events[0].mark : undefined;
+    expect(number).toBe(0);
   });
 });
 

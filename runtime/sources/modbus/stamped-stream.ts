@@ -78,10 +78,10 @@ export class StampedStream implements SampleStream {
     this.#confirmer = new Confirmer(this.#observation, options.clock);
     // Before history is read as well.
     const { memory, start } = options;
-    const { twiceTo, isShown, number } = this.#kept;
+    const { twiceTo, isShown, number, lagMs } = this.#kept;
     if (start?.floor !== undefined) {
       const { floor, ageMs = 0, isAgeSure } = start;
-      memory.steps.recall(floor - 1, ageMs, { isAgeSure, isShown, number });
+      memory.steps.recall(floor - 1, ageMs, { isAgeSure, isShown, number, lagMs });
       memory.first.recall();
       memory.rounds.recall(ageMs);
     }
@@ -131,19 +131,20 @@ export class StampedStream implements SampleStream {
     const { steps } = this.#options.memory;
     const { until } = this.#observation;
     if (until !== undefined && steps.toKeep !== steps.keptTwiceTo)
-      this.#observation.observe(until, this.#toKeepAsBefore(false));
+      this.#observation.observe(until, this.#toKeepAsBefore(until, false));
   }
 
-  #toKeep(number: number | undefined, isShown = true): number | undefined {
+  #toKeep(number: number | undefined, isShown = true, lagMs = 0): number | undefined {
     const { steps } = this.#options.memory;
     steps.keptTwiceTo = steps.toKeep;
     steps.lastTaken = number;
-    return encodeKept({ number, twiceTo: steps.toKeep, isShown }, this.#options.modulus);
+    return encodeKept({ number, twiceTo: steps.toKeep, isShown, lagMs }, this.#options.modulus);
   }
 
-  /** Nothing is taken. `isShown`: the stream ends at a sample's time. */
-  #toKeepAsBefore(isShown: boolean): number | undefined {
-    return this.#toKeep(this.#options.memory.steps.lastTaken ?? this.#kept.number, isShown);
+  /** Nothing is taken. `isShown`: the stream, which ends at `at`, ends at a sample's time. */
+  #toKeepAsBefore(at: number, isShown: boolean): number | undefined {
+    const { steps } = this.#options.memory;
+    return this.#toKeep(steps.lastTaken ?? this.#kept.number, isShown, isShown ? 0 : steps.lagBelow(at - 1));
   }
 
   #isSeen(stamp: Stamp, readings: readonly Reading[]): boolean {
@@ -268,7 +269,7 @@ export class StampedStream implements SampleStream {
     const { isCoarse, steps } = this.#options.memory;
     const at = Math.max(from ?? (isCoarse ? timestamp + 1 : timestamp), steps.freeFrom);
     if (continues !== undefined && this.#observation.begin(at, continues) !== undefined) return;
-    this.#observation.begin(at, undefined, this.#toKeepAsBefore(at <= timestamp + 1));
+    this.#observation.begin(at, undefined, this.#toKeepAsBefore(at, at <= timestamp + 1));
   }
 }
 
