@@ -3,6 +3,7 @@
 import type { Duplex } from 'node:stream';
 import { HoldfastError } from '../../../kernel/errors.ts';
 import type { VirtualClock } from '../../../kernel/testing/virtual-clock.ts';
+import { pendingInputMs } from '../../../runtime/sources/serial/line-quiet.ts';
 import { PeerStream } from '../byte-stream.ts';
 import type { Dice } from '../dice.ts';
 import type { Heard } from '../judge/judge.ts';
@@ -192,7 +193,9 @@ export class SerialWire {
     }
     if (text === '$END' || text === '$NONE' || !plan.memory?.hasEnd) heard.tellHistory(lookedAt);
     if (!record) return;
-    const isInTime = asked === this.#last && clock.monotonic() - asked.at < plan.timeoutMs;
+    // What stood in a buffer when its time was over is taken still.
+    const limitMs = plan.timeoutMs + pendingInputMs;
+    const isInTime = asked === this.#last && clock.monotonic() - asked.at < limitMs;
     // What says itself which record it is may be taken, however late.
     if (isInTime || plan.order !== 'arrival') heard.tell(lookedAt);
     if (!isInTime) return;
