@@ -9,6 +9,7 @@ import { listAlerts } from '../health/alerts.ts';
 import { judgeUnread } from '../health/unread.ts';
 import { listStreams } from '../ledger/streams.ts';
 import { emptyDatabase } from '../testing/databases.ts';
+import { at, IngestRig } from '../testing/ingest-rig.ts';
 import { listCheckpoints, markRead } from './checkpoint.ts';
 import type { EventHubClient } from './event-hub-client.ts';
 import { type HubSight, settleHub } from './hub-identity.ts';
@@ -187,6 +188,29 @@ export function hubContract(open: () => Database): void {
       expect(await settle(-1, { facts })).toBe('repartitioned');
       expect(await kinds()).toEqual(['hub-moved']);
       expect((await listCheckpoints(database, 'hub', 'group')).length).toBe(4);
+    });
+
+    test('that has fewer partitions than before: a stream that is left behind is silent, and its gaps are asked for, once all of them were read', async () => {
+      const rig = new IngestRig(() => database);
+      await rig.begin();
+      clock = rig.clock;
+      const facts = (...partitionIds: string[]) => ({ createdAt: 1000, partitionIds });
+      await settle(-1, { facts: facts('0', '1', '2', '3') });
+      const left = { ...partition, partitionId: '3' };
+      const hole = [noon - 50_000, noon - 10_000];
+      await rig.newIngestor().ingest(left, [rig.event(at(-60_000)), rig.event(at(-10_000))], -1);
+      expect(await settle(-1, { facts: facts('0', '1') })).toBe('repartitioned');
+      await clock.advance(10 * minute);
+      // It may be in the partition that is not read yet.
+      expect(await rig.asked()).toEqual([]);
+      await rig.judge();
+      expect(await kinds()).not.toContain('device-silent');
+      await markRead(database, { ...partition, partitionId: '1' }, clock.now());
+      expect(await rig.asked()).toEqual([hole]);
+      await markRead(database, { ...partition, partitionId: '1' }, clock.now());
+      await rig.judge();
+      expect(await kinds()).toContain('device-silent');
+      expect(await rig.state()).toBe('silent');
     });
 
     test('that removed events unread: the hole is missing, and told; so are streams that began or ended in it', async () => {

@@ -8,6 +8,7 @@ import { backfillPayload } from '../repair/repairer.ts';
 import { claim, sweep } from '../repair/sweep.ts';
 import { arrive, type ShortArrival, streamAfter } from '../testing/arrivals.ts';
 import { emptyDatabase } from '../testing/databases.ts';
+import { at, IngestRig, noon, second } from '../testing/ingest-rig.ts';
 import { listAudit } from './audit.ts';
 import { readCoverage } from './coverage.ts';
 import { readFleet } from './fleet.ts';
@@ -78,6 +79,21 @@ export function evidenceContract(open: () => Database): void {
           messages: 4,
         });
         expect(await asked()).toEqual([{ batchId: 's', startWindow: '20', endWindow: '50' }]);
+      });
+
+      test('cover nothing, however wide the range that their message states', async () => {
+        const rig = new IngestRig(() => database);
+        await rig.begin();
+        const wide = { ...at(-54.5 * second, -14.499 * second), isBackfill: 'true', isLate: 'true' };
+        const live = [-60, -20, -10].map((start) => at(start * second));
+        await rig.send(...live, { ...wide, count: '2', lateNumber: '1' });
+        const lost = [noon - 50 * second, noon - 20 * second];
+        expect(await rig.stream()).toMatchObject({
+          gaps: [lost],
+          lengths: { covered: 30 * second, missing: 30 * second },
+          readings: 5,
+        });
+        expect(await rig.asked()).toEqual([lost]);
       });
 
       test('add their readings once, however often they come', async () => {
