@@ -1,11 +1,12 @@
 // Files of a spool that the module's user may not read or write: the module runs as another user than root, so in a process
 // of its own. What else may stand in their places, pipes among it, foreign-files.test.ts tries.
 import { execFile, execFileSync } from 'node:child_process';
-import { chmodSync, rmSync } from 'node:fs';
+import { chmodSync, mkdirSync, readdirSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { promisify } from 'node:util';
 import { afterAll, describe, expect, it } from 'vitest';
 import { quickFolder } from '../../../kernel/testing/quick-folder.ts';
+import { startModule } from '../../../test/support/module-process.ts';
 import { spoolPlaces, UsedSpools, usedWindows } from '../testing/spool-places.ts';
 
 const spools = new UsedSpools(quickFolder('rights'));
@@ -109,4 +110,23 @@ describe('without leave to read or write', () => {
       { messages: usedWindows + 1, continuity: 'proven' },
     ]);
   });
+});
+
+it('all that the module makes in its folder is closed to others, whatever the umask that it was started with', async () => {
+  const home = join(spools.root, 'module');
+  const [config, dataFolder] = [join(home, 'site.yaml'), join(home, 'data')];
+  mkdirSync(home, { recursive: true });
+  writeFileSync(config, JSON.stringify({ dataFolder, sources: [], statusPort: 0 }));
+  const umask = process.umask(0);
+  // No hub is there.
+  const connection =
+    'HostName=localhost;GatewayHostName=localhost:1;DeviceId=d;ModuleId=m;SharedAccessKey=a2V5';
+  const starting = startModule({ config, env: { HOLDFAST_CONNECTION_STRING: connection } });
+  process.umask(umask);
+  const module = await starting;
+  await module.end('SIGTERM');
+  const names = ['', ...readdirSync(dataFolder, { recursive: true, encoding: 'utf8' })];
+  expect(names.length).toBeGreaterThan(10);
+  const open = names.filter((name) => (statSync(join(dataFolder, name)).mode & 0o077) !== 0);
+  expect(open).toEqual([]);
 });
