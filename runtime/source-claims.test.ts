@@ -54,8 +54,9 @@ function bench() {
     await supervised?.stop();
     await Promise.all([windows.closeAll(), clock.advance(1000)]);
     const claimed = closed.filter(({ late }) => !late).map(({ batch }) => batch.window);
+    const late = closed.filter((each) => each.late).map(({ batch }) => batch);
     const values = closed.flatMap(({ batch }) => batch.readings.map(({ value }) => value));
-    return { claimed: claimed as readonly Window[], values: values.map(Number).sort((a, b) => a - b) };
+    return { claimed: claimed as readonly Window[], late, values: values.map(Number).sort((a, b) => a - b) };
   };
   return { clock, run, end };
 }
@@ -87,6 +88,35 @@ function moduleInput(clock: VirtualClock, more: object) {
     await settle();
   };
   return { source, send };
+}
+
+/** Shows a sample until it shows the next, unless it does not answer. */
+function modbusUnit(clock: VirtualClock, isCounted: boolean) {
+  const registers = new RegisterDevice();
+  const device = new MemoryDevice(clock, registers.answer);
+  const config = modbusTcpSourceSchema.parse({
+    type: 'modbus-tcp',
+    name: 'press',
+    host: 'memory',
+    pollMs: 200,
+    timeoutMs: 100,
+    stamp: {
+      timestamp: { address: 0, type: 'uint64', unit: 'ms' },
+      ...(isCounted && { number: { address: 4 } }),
+    },
+    tags: [{ name: 'v', address: 6, type: 'uint16' }],
+  });
+  const links = device.links();
+  const source = createModbusSource(config, { clock, log: silentLog, metrics: noMetrics, links });
+  const show = (number: number, time: number, isAnswering: boolean) => {
+    const block = Buffer.alloc(14);
+    block.writeBigUInt64BE(BigInt(time), 0);
+    block.writeUInt32BE(number, 8);
+    block.writeUInt16BE(number, 12);
+    registers.write('holding', 0, block);
+    device.answer = isAnswering ? registers.answer : () => 'silence';
+  };
+  return { source, show };
 }
 
 describe('a message that is missing', () => {
@@ -143,33 +173,53 @@ describe('equipment whose clock is two hours ahead for five seconds, and loses f
     'as a Modbus unit that stamps its samples, and counts them: %s',
     async (isCounted) => {
       const { clock, run, end } = bench();
-      const registers = new RegisterDevice();
-      const device = new MemoryDevice(clock, registers.answer);
-      const config = modbusTcpSourceSchema.parse({
-        type: 'modbus-tcp',
-        name: 'press',
-        host: 'memory',
-        pollMs: 200,
-        timeoutMs: 100,
-        stamp: {
-          timestamp: { address: 0, type: 'uint64', unit: 'ms' },
-          ...(isCounted && { number: { address: 4 } }),
-        },
-        tags: [{ name: 'v', address: 6, type: 'uint16' }],
-      });
-      const links = device.links();
-      run(createModbusSource(config, { clock, log: silentLog, metrics: noMetrics, links }));
+      const { source, show } = modbusUnit(clock, isCounted);
+      run(source);
       for (let second = 0; second < count; second++) {
-        const block = Buffer.alloc(14);
-        block.writeBigUInt64BE(BigInt(clock.now() + (isAhead(second) ? 2 * hours : 0)), 0);
-        block.writeUInt32BE(second, 8);
-        block.writeUInt16BE(second, 12);
-        registers.write('holding', 0, block);
-        device.answer = lost.includes(second) ? () => 'silence' : registers.answer;
+        show(second, clock.now() + (isAhead(second) ? 2 * hours : 0), !lost.includes(second));
         await clock.advance(1000);
       }
       // Where nothing counts them, some may have gone by while it was set, with any time up to two hours ahead.
       judge(await end(), isCounted ? [10, 30, 50, 80] : [10]);
     },
   );
+});
+
+describe('equipment whose clock is set back by an hour, and loses samples soon after', () => {
+  const count = 90;
+  const setAt = 30;
+  const lost = [33, 34, 35, 36];
+  const timeOf = (second: number) => start + second * 1000 - (second >= setAt ? hours : 0);
+
+  function judge({ claimed, late, values }: Awaited<ReturnType<ReturnType<typeof bench>['end']>>) {
+    expect(lost.filter((second) => isClaimed(claimed, timeOf(second)))).toEqual([]);
+    expect(isClaimed(claimed, timeOf(10))).toBe(true);
+    const came = Array.from({ length: count }, (_, n) => n).filter((n) => !lost.includes(n));
+    expect([...new Set(values)]).toEqual(came);
+    // What comes in the hour that is shown twice goes up all the same. A late window is as long as it has positions with readings.
+    for (const { window, readings } of late)
+      expect(window.end - window.start).toBe(new Set(readings.map(({ index }) => index)).size);
+  }
+
+  it('as a module that sends messages', async () => {
+    const { clock, run, end } = bench();
+    const { source, send } = moduleInput(clock, { time: { path: 't' } });
+    run(source);
+    for (let second = 0; second < count; second++) {
+      if (!lost.includes(second)) await send(second, timeOf(second));
+      await clock.advance(1000);
+    }
+    judge(await end());
+  });
+
+  it('as a Modbus unit that stamps and counts its samples', async () => {
+    const { clock, run, end } = bench();
+    const { source, show } = modbusUnit(clock, true);
+    run(source);
+    for (let second = 0; second < count; second++) {
+      show(second, timeOf(second), !lost.includes(second));
+      await clock.advance(1000);
+    }
+    judge(await end());
+  });
 });
