@@ -26,14 +26,25 @@ export function plausibleContract(open: () => Database): void {
     const asked = () => rig.asked();
     const state = () => rig.state();
 
-    test.each<[string, Record<string, string>]>([
+    /** Counted, shown at the stream, and an alert. */
+    const expectSetAside = async (reason: string) => {
+      const { setAside } = await stream();
+      expect(setAside).toMatchObject([{ reason, messages: 1 }]);
+      const [alert, ...more] = await rig.alerts();
+      expect(alert).toMatchObject({ kind: 'messages-set-aside', batchId: 's' });
+      expect(alert!.message).toContain(reason);
+      expect(more).toEqual([]);
+    };
+
+    test.each<[string, Record<string, string>, reason?: string]>([
       ['ten hours ahead', at(10 * hour)],
       ['a clock without battery', { startWindow: '2000-01-01T00:00:10Z', endWindow: '2000-01-01T00:00:20Z' }],
       [
         'a window from 2000 to now',
-        { startWindow: '2000-01-01T00:00:00Z', ...{ endWindow: at(0).startWindow } },
+        { startWindow: '2000-01-01T00:00:00Z', endWindow: at(0).startWindow },
+        'implausible-width',
       ],
-    ])('opens and closes no gap: %s', async (_, properties) => {
+    ])('opens and closes no gap: %s', async (_, properties, reason = 'implausible-time') => {
       await send(at(-60 * second), at(-20 * second), properties);
       expect(await stream()).toMatchObject({
         messages: 2,
@@ -41,16 +52,18 @@ export function plausibleContract(open: () => Database): void {
         lengths: { covered: 20 * second, missing: 30 * second },
       });
       expect(await asked()).toEqual([[noon - 50 * second, noon - 20 * second]]);
+      await expectSetAside(reason);
     });
 
-    test.each<[string, Record<string, string>]>([
+    test.each<[string, Record<string, string>, reason?: string]>([
       ['one bad number', records(90_000_000_000)],
-      ['a window up to the last number of all', records(20, Number.MAX_SAFE_INTEGER)],
+      ['a window up to the last number of all', records(20, Number.MAX_SAFE_INTEGER), 'implausible-width'],
       ['a counter that began anew', { ...records(-5_000_000) }],
-    ])('makes no requests by the billion: %s', async (_, properties) => {
+    ])('makes no requests by the billion: %s', async (_, properties, reason = 'implausible-jump') => {
       await send(records(0), records(20), properties, records(30));
       expect(await stream()).toMatchObject({ messages: 3, gaps: [[10, 20]], first: 0, last: 40 });
       expect(await asked()).toEqual([[10, 20]]);
+      await expectSetAside(reason);
     });
 
     test('a void of a clock that is ahead a little claims nothing of what is to come, and is no trouble', async () => {
