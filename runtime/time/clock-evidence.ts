@@ -4,6 +4,9 @@ import type { Offset } from './stream-scale.ts';
 import type { ClockRecord } from './time-store.ts';
 import { type Doubt, isPlausible, type TrustFacts } from './trust.ts';
 
+/** Lower values of a stored time are ms since some start of the machine. */
+export const earliestStored = Date.UTC(2020, 0, 1);
+
 export class ClockEvidence {
   readonly #boot: Boot;
   readonly #releasedAt: number;
@@ -14,8 +17,8 @@ export class ClockEvidence {
   #reached: number | undefined;
   /** When it last became trusted. */
   cameRightAt: number | undefined;
-  /** The clock was set since the machine started. */
-  wasSet = false;
+  #wasSet = false;
+  #leap: ClockRecord['leap'];
   synchronised = false;
 
   constructor(boot: Boot, releasedAt: number) {
@@ -38,7 +41,24 @@ export class ClockEvidence {
     this.#recordedTo = record.recordedTo;
     this.#recordedBeforeStart = record.recordedBeforeStart;
     this.#watchedSince = record.watchedSinceLocal;
-    this.wasSet = record.wasSet;
+    this.#wasSet = record.wasSet;
+    this.#leap = record.leap;
+  }
+
+  /** The clock was set by that much, and now says `now`. */
+  setBy(stepMs: number, now: number, wasTrusted: boolean): void {
+    this.#wasSet = true;
+    if (!wasTrusted) return;
+    // Whichever time is right, no more of it has passed: what is stored must not be old for having been stored before.
+    const byMs = (this.#leap?.byMs ?? 0) + stepMs;
+    if (byMs <= 0) this.#leap = undefined;
+    else this.#leap = { from: stepMs > 0 ? now - stepMs : this.#leap!.from, byMs };
+  }
+
+  /** From when something ages that was stored at that time. */
+  storedSince(storedAt: number): number {
+    const since = storedAt < earliestStored ? Math.max(storedAt, this.cameRightAt ?? storedAt) : storedAt;
+    return this.#leap !== undefined && since < this.#leap.from ? since + this.#leap.byMs : since;
   }
 
   /** The wall clock, trusted, says `now`. */
@@ -55,7 +75,7 @@ export class ClockEvidence {
       releasedAt: this.#releasedAt,
       recordedTo: this.#recordedTo,
       recordedBeforeStart: this.#recordedBeforeStart,
-      wasSet: this.wasSet,
+      wasSet: this.#wasSet,
       synchronised: this.synchronised,
     };
   }
@@ -88,7 +108,8 @@ export class ClockEvidence {
   record() {
     return {
       bootId: this.#boot.id,
-      wasSet: this.wasSet,
+      wasSet: this.#wasSet,
+      ...(this.#leap && { leap: this.#leap }),
       watchedSinceLocal: this.#watchedSince,
       recordedBeforeStart: this.#recordedBeforeStart,
       ...(this.#recordedTo === undefined ? {} : { recordedTo: this.#recordedTo }),

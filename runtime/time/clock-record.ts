@@ -11,6 +11,7 @@ export function readClockRecord(stored: unknown): ClockRecord | undefined {
     record.version === 1 &&
     typeof record.bootId === 'string' &&
     modes.includes(record.mode) &&
-    numbers.every((value) => Number.isFinite(value));
+    numbers.every((value) => Number.isFinite(value)) &&
+    (record.leap === undefined || [record.leap?.from, record.leap?.byMs].every(Number.isFinite));
   return isOne ? (record as ClockRecord) : undefined;
 }

@@ -3,6 +3,7 @@ import { describe, expect, it } from 'vitest';
 import { day, noon, Site } from './testing/site.ts';
 
 const never = 12_000;
+const hour = day / 24;
 
 /** A window of equipment that stamps its own samples: it waits for no clock of ours. */
 async function storeWindow(site: Site, start: number): Promise<void> {
@@ -36,7 +37,7 @@ describe('age', () => {
 
   it('counts from when the clock came right, for what was stored before', async () => {
     const site = new Site(never);
-    site.unsentMs = 7 * day;
+    site.unsentMs = hour;
     await site.start();
     await storeWindow(site, noon - day);
     site.wall = noon;
@@ -45,12 +46,40 @@ describe('age', () => {
     // Stored in "1970", which is longer ago than anything is kept.
     expect(site.spool.stats().evicted).toBe(0);
     expect(unsent(site)).toBe(1);
-    site.clock.stepWall(6 * day);
-    await site.clock.advance(1000);
+    await site.clock.advance(0.9 * hour);
     await site.spool.compact();
     expect(site.spool.stats().evicted).toBe(0);
-    site.clock.stepWall(1.1 * day);
-    await site.clock.advance(1000);
+    await site.clock.advance(0.2 * hour);
+    await site.spool.compact();
+    expect(site.spool.stats().evicted).toBe(1);
+  });
+
+  it('is what has passed, not how far a trusted clock was set forward, also after a restart', async () => {
+    const site = new Site(noon);
+    site.unsentMs = hour;
+    await site.start();
+    await storeWindow(site, noon - day);
+    await site.clock.advance(0.4 * hour);
+    // Without a look at the clock in between: whoever asks is the first to see it.
+    site.clock.stepWall(30 * day);
+    expect(site.siteClock.trusted()).toBe(true);
+    const expectsKept = async () => {
+      await site.spool.compact();
+      expect(site.spool.stats().evicted).toBe(0);
+    };
+    await expectsKept();
+    await site.stop();
+    await site.start();
+    await site.clock.advance(2000);
+    await expectsKept();
+    // Put right again, and set once more: the age is the same.
+    site.clock.stepWall(-30 * day);
+    await site.clock.advance(2000);
+    await expectsKept();
+    site.clock.stepWall(10 * day);
+    await site.clock.advance(0.4 * hour);
+    await expectsKept();
+    await site.clock.advance(0.3 * hour);
     await site.spool.compact();
     expect(site.spool.stats().evicted).toBe(1);
   });

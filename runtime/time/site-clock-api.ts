@@ -62,6 +62,9 @@ export interface SiteClock {
   /** Cheap: whether the wall clock is trusted at this moment. */
   trusted(): boolean;
   state(): ClockState;
-  /** The wall-clock time, epoch ms, that belongs to `storedAt`, a time that `storing` gave: its age counts from there. */
+  /**
+   * The wall-clock time, epoch ms, that belongs to `storedAt`, a time that `storing` gave: its age counts from there. How far a trusted clock was
+   * set forward since the machine started is no age.
+   */
   storedSince(storedAt: number): number;
 }

@@ -17,7 +17,7 @@
 import type { Clock, Timer } from '../../kernel/clock.ts';
 import { codeOf, describeError } from '../../kernel/errors.ts';
 import type { SourceSink } from '../sources/source.ts';
-import { ClockEvidence } from './clock-evidence.ts';
+import { ClockEvidence, earliestStored } from './clock-evidence.ts';
 import { readClockRecord } from './clock-record.ts';
 import { ClockReports } from './clock-reports.ts';
 import { PlacedWaiters } from './placed-waiters.ts';
@@ -41,8 +41,6 @@ const checkIntervalMs = 1000;
 const flushIntervalMs = 200;
 /** How often the time is recorded that was reached: a clock put back by less may go unnoticed at the next start. */
 const recordIntervalMs = 600_000;
-/** Lower values of a stored time are ms since some start of the machine. */
-const earliestStored = Date.UTC(2020, 0, 1);
 /** The journal is nearly full: the policy, if it is to go on, need not wait for readings to be refused. */
 const nearlyFull = 0.9;
 
@@ -149,6 +147,8 @@ class GuardedClock implements SiteClock {
   }
 
   trusted(): boolean {
+    // A clock that was set since the last look: who asks is about to compare times.
+    this.#check();
     return this.#isRunning && this.#mode === 'trusted';
   }
 
@@ -169,7 +169,7 @@ class GuardedClock implements SiteClock {
   }
 
   storedSince(storedAt: number): number {
-    return storedAt < earliestStored ? Math.max(storedAt, this.#evidence.cameRightAt ?? storedAt) : storedAt;
+    return this.#evidence.storedSince(storedAt);
   }
 
   // Time.
@@ -230,7 +230,7 @@ class GuardedClock implements SiteClock {
   }
 
   #onStep(stepMs: number): void {
-    this.#evidence.wasSet = true;
+    this.#evidence.setBy(stepMs, this.#options.clock.now(), this.#mode === 'trusted');
     this.#reports.stepped(stepMs, this.#mode);
     this.#save();
   }

@@ -19,6 +19,8 @@ export interface ClockRecord {
   readonly reached?: number;
   /** The clock was set since the machine started. */
   readonly wasSet: boolean;
+  /** The clock was set forward while it was trusted, and not back since: what was stored before `from` is younger by that. */
+  readonly leap?: { readonly from: number; readonly byMs: number };
   /** Since when the clock is watched, and since when it is not trusted. */
   readonly watchedSinceLocal: number;
   readonly doubtedSinceLocal?: number;

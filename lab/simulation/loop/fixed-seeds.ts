@@ -112,6 +112,14 @@ export const foundSeeds: readonly FoundSeed[] = [
     why: toldVoid,
   },
   {
+    seed: 51_000_152,
+    faults: [
+      { kind: 'link', at: 154_760, gateway: 0, forMs: 21_878, state: 'deaf' },
+      { kind: 'clock', at: 166_367, gateway: 0, stepMs: 6_290_506 },
+    ],
+    why: 'what waited was removed for its age, which was how far a trusted clock was set forward',
+  },
+  {
     seed: 30_000_130,
     faults: [{ kind: 'disk-full', at: 488_325, gateway: 1, operations: 137, count: 58 }],
     why: 'the judge did not know of a disk that goes on to refuse for minutes',
