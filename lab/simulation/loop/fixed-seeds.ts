@@ -112,6 +112,14 @@ export const foundSeeds: readonly FoundSeed[] = [
     why: toldVoid,
   },
   {
+    seed: 50_000_256,
+    faults: [
+      { kind: 'kill', at: 3437, gateway: 1, forMs: 20_942 },
+      { kind: 'downgrade', at: 358_655, gateway: 1, forMs: 415, isKilled: false, choice: 609 },
+    ],
+    why: 'a rule that came back amid a window claimed a moment whose verdict it could not give',
+  },
+  {
     seed: 51_000_152,
     faults: [
       { kind: 'link', at: 154_760, gateway: 0, forMs: 21_878, state: 'deaf' },

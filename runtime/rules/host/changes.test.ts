@@ -17,7 +17,9 @@ import {
   rowsIn,
   rule,
   sources,
+  stored,
   told,
+  windowsIn,
 } from './testing/module-run.ts';
 
 /** Sends, and hears nothing. */
@@ -32,6 +34,33 @@ const kindsOf = (readings: Parameters<typeof outcomesIn>[0]) =>
   outcomesIn(readings)
     .sort((a, b) => a.time - b.time)
     .map(({ time, outcome, code }) => [time - origin, outcome, ...(code ? [code] : [])]);
+
+it('a rule that is put back amid a window claims no moment whose window it has not seen whole', async () => {
+  const clock = new VirtualClock(origin);
+  const store = new MemoryStore();
+  const query = 'SELECT COUNT(*) AS n INTO output FROM input GROUP BY TumblingWindow(millisecond, 10)';
+  const settings = rule({ query, actOnLacking: false });
+  const first = await begin(store, clock, [settings], undefined, compileRule);
+  observe(first.a, 0, 15, true);
+  await pass(clock, 1000);
+  await end(first, clock);
+  // As with a configuration that cannot be used, until the twin is there.
+  const second = await begin(store.restarted(), clock, [], undefined, compileRule);
+  await second.host.change([settings], sources);
+  second.a.emit({ kind: 'resumed', at: at(15), continues: Continuation.sameNumber(1, 1) });
+  // All that the window of 20 holds came before.
+  second.a.emit({ kind: 'readings', readings: readings(21, 45) });
+  second.a.emit({ kind: 'observed', until: at(45) });
+  await clock.advance(30_000);
+  await end(second, clock);
+  const batches = await stored(second);
+  const rows = new Set(rowsIn(batches).map(([index]) => index));
+  const claimed = [10, 20, 30, 40].filter((moment) =>
+    windowsIn(batches).some(([start, until]) => start! <= moment && moment < until!),
+  );
+  expect(claimed).toEqual([10, 40]);
+  expect(claimed.filter((moment) => !rows.has(moment))).toEqual([]);
+});
 
 describe('what rules tell of their actions', () => {
   it('has a name of its own at each place, also where an outage ends over several processes', async () => {

@@ -32,6 +32,8 @@ export interface HostedRuleOptions {
   readonly stream: RuleStream;
   /** The end of what the stream claims: below it all rows are in it. */
   readonly floor: number | undefined;
+  /** It begins with what comes, in a stream that was there before: what its first windows held it does not know. */
+  readonly isAmid?: boolean;
   /** What is in the stream besides, as `onTold` said. */
   readonly told?: Told | undefined;
   readonly waitMs: number;
@@ -317,8 +319,11 @@ export class HostedRule {
 
   /** What is decided is in the stream up to `floor`, what is known goes back to `#knownFrom`: between both nothing was decided. */
   #resumptionAt(start: number): { readonly at: number; readonly continues?: Continuation | undefined } {
-    const { stream } = this.#options;
+    const { stream, compiled, isAmid = false } = this.#options;
     const floor = this.#floor;
+    // Of a moment whose window it has not seen whole it may lack the row, and not know that.
+    if (isAmid && !this.#hasBegun && floor !== undefined)
+      return { at: Math.max(start + compiled.reachMs, floor) };
     const toldTo = this.#told.to ?? Number.NEGATIVE_INFINITY;
     // What was broken in this process is a hole, whatever is known of it; and so is what went up late.
     if (floor === undefined || stream.position !== floor || toldTo > floor)

@@ -164,7 +164,7 @@ class Host implements RulesHost {
       const told = since instanceof Told ? since : new Told(await this.#noted(toldPrefix + name));
       const used = new Map([...inputs].filter(([input]) => compiled.inputs.includes(input)));
       const rule: HostedRule = new HostedRule({
-        ...{ compiled, inputs: used, stream, floor, told, clock, metrics },
+        ...{ compiled, inputs: used, stream, floor, told, clock, metrics, isAmid: since !== 'start' },
         waitMs: waitMsFor(settings, compiled, inputs, sources),
         beforeDurable: settings.beforeDurable,
         actOnLacking: settings.actOnLacking,
