@@ -51,15 +51,18 @@ export async function followRequests(
   limits: RepairLimits,
 ): Promise<number> {
   const rows = await session.query<FollowRow>(
-    // What is told by all streams of a module is summed up once for the module, not for each of its requests.
-    `with asked as materialized (
-       select r.id, s.device_id, s.module_id from request r join stream s on s.id = r.stream_id
-        where r.id = any($4::text[]) and r.state in ('pending', 'accepted')
-     ), module as materialized (
-       select d.*, heard.* from (select distinct device_id, module_id from asked) d
+    // What is told by all streams of a module is summed up once for the module, not for each of its requests, and joined by the
+    // requests' ids: by the module's name, of which PostgreSQL expects one, it did so for each pair of both.
+    `with module as materialized (
+       select asked.ids, heard.* from (
+          select s.device_id, s.module_id, array_agg(r.id) as ids from request r join stream s on s.id = r.stream_id
+           where r.id = any($4::text[]) and r.state in ('pending', 'accepted')
+           group by s.device_id, s.module_id) asked
         cross join lateral (
           select max(last_backfill_at) as backfill_at, max(heard_at) as heard_at from stream
-           where device_id = d.device_id and module_id = d.module_id) heard
+           where device_id = asked.device_id and module_id = asked.module_id) heard
+     ), told as materialized (
+       select unnest(ids) as id, backfill_at, heard_at from module
      )
      select * from (
        select r.id, r.stream_id, r.state, r.attempt, r.remaining::text as remaining,
@@ -69,8 +72,7 @@ export async function followRequests(
               r.progress_at, r.answered_at,
               m.backfill_at as module_backfill_at, m.heard_at as module_heard_at,
               least($1::int8, coalesce(k.known_until, $1::int8)) as known_until
-         from asked a join request r on r.id = a.id join stream s on s.id = r.stream_id
-         join module m on m.device_id = a.device_id and m.module_id = a.module_id
+         from told m join request r on r.id = m.id join stream s on s.id = r.stream_id
          join stream_known k on k.stream_id = s.id) as open
      where missing <> remaining or (state = 'accepted' and progress_at <= known_until - $2)
         or (answered_at is not null and greatest(answered_at, progress_at, module_backfill_at)
