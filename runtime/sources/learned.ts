@@ -1,8 +1,8 @@
 // What was learned about the equipment of a source: what it refuses, needs or ignores. Learning costs requests, so it is
 // done once: kept in the spool, shown in the status, and forgotten on request. No claim rests on it, only how the equipment
 // is asked; so losing it costs a few requests, and no more.
-import { describeError } from '../../kernel/errors.ts';
 import type { Log } from '../../kernel/log.ts';
+import { KeptMap, type SettingStore } from './kept-map.ts';
 
 /** JSON values, by what they are about. */
 export type Learned = Readonly<Record<string, unknown>>;
@@ -25,11 +25,6 @@ export function passingStore(): LearnedStore {
   };
 }
 
-interface SettingStore {
-  putSetting(name: string, value: unknown): Promise<void>;
-  getSetting(name: string): Promise<unknown>;
-}
-
 const setting = 'learned';
 /** Beyond this number of sources, those noted first are forgotten. */
 const maxSources = 1000;
@@ -37,23 +32,16 @@ const maxSources = 1000;
 const maxBytes = 16_384;
 
 export class LearnedBook {
-  readonly #store: SettingStore;
-  readonly #log: Log;
-  readonly #known: Map<string, Learned>;
-  #writing: Promise<void> | undefined;
-  #isStale = false;
+  readonly #known: KeptMap<Learned>;
 
-  private constructor(store: SettingStore, log: Log, known: Map<string, Learned>) {
-    this.#store = store;
-    this.#log = log;
+  private constructor(known: KeptMap<Learned>) {
     this.#known = known;
   }
 
-  /** A damaged entry counts as never learned. */
   static async open(store: SettingStore, log: Log): Promise<LearnedBook> {
-    const stored = await store.getSetting(setting);
-    const entries = isRecord(stored) ? Object.entries(stored).filter(([, value]) => isRecord(value)) : [];
-    return new LearnedBook(store, log, new Map(entries as [string, Learned][]));
+    return new LearnedBook(
+      await KeptMap.open({ store, log, setting, maxEntries: maxSources, isEntry: isRecord }),
+    );
   }
 
   of(batchId: string): LearnedStore {
@@ -66,40 +54,17 @@ export class LearnedBook {
 
   /** Of one source, or of all. False where nothing was known. Once it resolves, it is forgotten on the disk as well. */
   async forget(batchId?: string): Promise<boolean> {
-    const isKnown = batchId === undefined ? this.#known.size > 0 : this.#known.delete(batchId);
+    const isKnown = batchId === undefined ? this.#known.size > 0 : this.#known.get(batchId) !== undefined;
     if (batchId === undefined) this.#known.clear();
-    this.#write();
-    await this.#writing;
+    else this.#known.set(batchId, undefined);
+    await this.#known.written();
     return isKnown;
   }
 
   #note(batchId: string, what: string, value: unknown): void {
     const next = withNote(this.get(batchId), what, value);
     if (JSON.stringify(next).length > maxBytes) return;
-    this.#known.delete(batchId);
-    if (Object.keys(next).length > 0) this.#known.set(batchId, next);
-    const [oldest] = this.#known.keys();
-    if (this.#known.size > maxSources) this.#known.delete(oldest!);
-    this.#write();
-  }
-
-  /** One write is under way at a time; later notes go with the next. */
-  #write(): void {
-    this.#isStale = true;
-    this.#writing ??= this.#writeOn().finally(() => {
-      this.#writing = undefined;
-    });
-  }
-
-  async #writeOn(): Promise<void> {
-    while (this.#isStale) {
-      this.#isStale = false;
-      try {
-        await this.#store.putSetting(setting, Object.fromEntries(this.#known));
-      } catch (error) {
-        this.#log.debug({ reason: describeError(error) }, 'what was learned of the equipment was not kept');
-      }
-    }
+    this.#known.set(batchId, Object.keys(next).length > 0 ? next : undefined);
   }
 }
 
