@@ -1,13 +1,14 @@
 import { execFile } from 'node:child_process';
-import { cpSync, readdirSync, rmSync, statSync } from 'node:fs';
+import { readdirSync, rmSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { type Random, randomInt, seededRandom } from '../../kernel/random.ts';
 import { checkClaims } from '../../runtime/spool/testing/damage-oracle.ts';
 import { root } from '../../test/support/source-tree.ts';
-import { claimsOf, makeKilledSpool } from './claims-of.ts';
-import { canMountFuse, FuseDisk } from './fuse-disk.ts';
+import { claimsOf } from './claims-of.ts';
+import { canMountFuse } from './fuse-disk.ts';
+import { KilledSpools } from './killed-spools.ts';
 import { sectorBytes } from './simulated-files.ts';
 
 const more = Number(process.env.HOLDFAST_DAMAGES ?? 2);
@@ -33,15 +34,11 @@ const table: readonly (readonly [file: RegExp, where: Where])[] = [
 ];
 
 describe.skipIf(!canMountFuse())('a sector that cannot be read', () => {
-  let disk: FuseDisk;
-  let killed: string;
-  let copies = 0;
+  let spools: KilledSpools;
   beforeAll(async () => {
-    disk = await FuseDisk.make();
-    killed = join(disk.folder, 'killed');
-    makeKilledSpool(killed);
+    spools = await KilledSpools.make();
   });
-  afterAll(() => disk.remove());
+  afterAll(() => spools.remove());
 
   const filesIn = (folder: string) =>
     readdirSync(folder, { recursive: true, encoding: 'utf8' })
@@ -49,21 +46,19 @@ describe.skipIf(!canMountFuse())('a sector that cannot be read', () => {
       .sort();
 
   async function afterSpoiling(spoil: (folder: string, random: Random) => Promise<string>, random: Random) {
-    const name = `copy-${copies++}`;
-    const folder = join(disk.folder, name);
-    cpSync(killed, folder, { recursive: true, filter: (path) => !/\/(ballast|reserve)$/.test(path) });
+    const { name, folder } = spools.copy();
     const story = await spoil(name, random);
     // So that nothing is in the kernel's memory.
-    await disk.mountAnew();
+    await spools.disk.mountAnew();
     checkClaims(await claimsOf(folder, limitMs), story);
     return { folder, story };
   }
 
   const spoilFile = async (name: string, file: string, where: Where, random: Random) => {
-    const sectors = Math.ceil(statSync(join(disk.folder, name, file)).size / sectorBytes);
+    const sectors = Math.ceil(statSync(join(spools.disk.folder, name, file)).size / sectorBytes);
     const at = { first: 0, middle: randomInt(random, sectors), last: sectors - 1, all: 0 }[where];
     const count = where === 'all' ? sectors : 1;
-    await disk.spoil(
+    await spools.disk.spoil(
       `${name}/${file}`,
       Array.from({ length: count }, (_, n) => at + n),
     );
@@ -73,7 +68,7 @@ describe.skipIf(!canMountFuse())('a sector that cannot be read', () => {
   it.each(table)('of %s, %s', { timeout: 3 * limitMs, retry: 0 }, async (pattern, where) => {
     const random = seededRandom(first);
     await afterSpoiling(async (name) => {
-      const file = filesIn(join(disk.folder, name)).find((each) => pattern.test(each));
+      const file = filesIn(join(spools.disk.folder, name)).find((each) => pattern.test(each));
       expect(file, `${pattern}`).toBeDefined();
       return spoilFile(name, file!, where, random);
     }, random);
@@ -82,11 +77,9 @@ describe.skipIf(!canMountFuse())('a sector that cannot be read', () => {
   it('of the write-ahead log: holdfast spool shows what the module then recovers', {
     timeout: limitMs,
   }, async () => {
-    const name = `copy-${copies++}`;
-    const folder = join(disk.folder, name);
-    cpSync(killed, folder, { recursive: true, filter: (path) => !/\/(ballast|reserve)$/.test(path) });
+    const { name, folder } = spools.copy();
     await spoilFile(name, 'store/wal/0001.wal', 'first', seededRandom(first));
-    await disk.mountAnew();
+    await spools.disk.mountAnew();
     const args = ['runtime/main.ts', 'spool', 'export', folder, '--lane', 'unsent', '--stream', 'a'];
     // It ends with 1: not everything could be read.
     const out = await promisify(execFile)(process.execPath, args, { cwd: root, maxBuffer: 1e8 }).catch(
@@ -111,7 +104,7 @@ describe.skipIf(!canMountFuse())('a sector that cannot be read', () => {
       const { folder, story } = await afterSpoiling(async (name) => {
         const told: string[] = [`seed ${seed}`];
         for (let n = 1 + randomInt(random, 3); n > 0; n--) {
-          const files = filesIn(join(disk.folder, name));
+          const files = filesIn(join(spools.disk.folder, name));
           const file = files[randomInt(random, files.length)]!;
           const where = (['first', 'middle', 'middle', 'last', 'all'] as const)[randomInt(random, 5)]!;
           told.push(await spoilFile(name, file, where, random));

@@ -1,14 +1,14 @@
 // A file system that is damaged itself, as after a power cut on a card that does not write in order: nobody gets at a file or
 // folder any more, or at the names in a folder, not even to move or remove it. The spool opens all the same, claims nothing
 // falsely, and tells what it lost.
-import { cpSync, mkdirSync, mkdtempSync, readdirSync, rmSync, symlinkSync, truncateSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { cpSync, mkdirSync, readdirSync, rmSync, symlinkSync, truncateSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { checkClaims } from '../../runtime/spool/testing/damage-oracle.ts';
-import { claimsOf, makeKilledSpool } from './claims-of.ts';
+import { claimsOf } from './claims-of.ts';
 import { cutAmidStart, syncAll } from './cut-amid-start.ts';
-import { canMountFuse, FuseDisk } from './fuse-disk.ts';
+import { canMountFuse } from './fuse-disk.ts';
+import { KilledSpools } from './killed-spools.ts';
 
 const limitMs = 120_000;
 /** A new folder is made and put in place in about twenty operations. */
@@ -38,23 +38,15 @@ const table: readonly (readonly [path: RegExp, what: 'facts' | 'names'])[] = [
 ];
 
 describe.skipIf(!canMountFuse())('a file system that has lost', () => {
-  let disk: FuseDisk;
-  let copies = 0;
-  const home = mkdtempSync(join(tmpdir(), 'holdfast-lost-files-'));
-  const killed = join(home, 'killed');
+  let spools: KilledSpools;
   beforeAll(async () => {
-    disk = await FuseDisk.make();
-    makeKilledSpool(killed);
+    spools = await KilledSpools.make();
   });
-  afterAll(async () => {
-    await disk.remove();
-    rmSync(home, { recursive: true, force: true });
-  });
+  afterAll(() => spools.remove());
 
   it.each(table)('%s, its %s', { timeout: 3 * limitMs, retry: 0 }, async (pattern, what) => {
-    const name = `copy-${copies++}`;
-    const folder = join(disk.folder, name);
-    cpSync(killed, folder, { recursive: true, filter: (path) => !/\/(ballast|reserve)$/.test(path) });
+    const { disk } = spools;
+    const { name, folder } = spools.copy();
     mkdirSync(join(folder, 'quarantine'), { recursive: true });
     const path = readdirSync(folder, { recursive: true, encoding: 'utf8' }).find((each) =>
       pattern.test(each),
@@ -71,9 +63,8 @@ describe.skipIf(!canMountFuse())('a file system that has lost', () => {
     'FORMAT.json, and the power at operation %i',
     { timeout: 3 * limitMs, retry: 0 },
     async (cut) => {
-      const name = `copy-${copies++}`;
-      const folder = join(disk.folder, name);
-      cpSync(killed, folder, { recursive: true, filter: (path) => !/\/(ballast|reserve)$/.test(path) });
+      const { disk } = spools;
+      const { name, folder } = spools.copy();
       syncAll(folder);
       await disk.lose(`${name}/FORMAT.json`, 'facts');
       await disk.mountAnew();
@@ -85,6 +76,7 @@ describe.skipIf(!canMountFuse())('a file system that has lost', () => {
   );
 
   it('nothing, but has a quarantine that leads to another one: a damaged store is repaired', async () => {
+    const { disk, home, killed } = spools;
     const folder = join(home, 'linked');
     cpSync(killed, folder, { recursive: true });
     mkdirSync(join(disk.folder, 'elsewhere'));
