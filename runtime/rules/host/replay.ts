@@ -2,7 +2,8 @@
 // Page by page, always from the stream that has been replayed least far, so that no more rows wait in the engine than when
 // it was live.
 import type { RuleStore } from '../rule-store.ts';
-import type { HostedRule, RuleMemory } from './hosted-rule.ts';
+import type { HostedRule } from './hosted-rule.ts';
+import type { RuleMemory } from './hosted-rule-types.ts';
 import { InputTracker } from './input-tracker.ts';
 
 export interface ReplayOptions {

@@ -18,7 +18,8 @@ import {
   ruleStreamId,
 } from '../rule-settings.ts';
 import { EarlyInput } from './early-input.ts';
-import { HostedRule, type RuleMemory } from './hosted-rule.ts';
+import { HostedRule } from './hosted-rule.ts';
+import type { RuleMemory } from './hosted-rule-types.ts';
 import { InputTracker, type Span } from './input-tracker.ts';
 import { intentsOf } from './intents-of.ts';
 import { type Member, retune, waitMsFor } from './member.ts';

@@ -4,7 +4,8 @@
 // Not all servers look back when they are asked to: some go forward all the same, some say that there is nothing, and
 // some look back at the first node of a request and forward at the next, since each turns the range that they share. Which
 // it is shows in the order of what comes. One that does not look back is asked whether anything follows, which proves less.
-import type { HistoryNode, Run } from './history-node.ts';
+import type { HistoryNode } from './history-node.ts';
+import type { Run } from './history-node-types.ts';
 import type { HistoryRequests, LookedAt } from './history-requests.ts';
 import { isView, meaningOf, plainName } from './history-status.ts';
 import { isBound, isSame, stampOf } from './history-values.ts';

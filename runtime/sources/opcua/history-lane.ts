@@ -6,7 +6,8 @@
 // believed that nothing more came. So a bound is `proven` by two looks at each node that overlap.
 import type { BackLooks } from './history-back.ts';
 import type { MemoryLooks } from './history-memory.ts';
-import type { HistoryAsk, HistoryNode } from './history-node.ts';
+import type { HistoryNode } from './history-node.ts';
+import type { HistoryAsk } from './history-node-types.ts';
 import type { HeldPlace, HistoryRequests } from './history-requests.ts';
 import { historyFailed, historyMoved } from './opcua-errors.ts';
 import type { HistoryResult } from './opcua-session.ts';

@@ -36,6 +36,7 @@ import {
   type TimedDump,
   type TimedRecord,
   timedDump,
+  withoutRepetitions,
 } from './time-memory.ts';
 
 export interface TimeHistoryOptions {
@@ -388,15 +389,4 @@ function marksBehind(records: readonly TimedRecord[]): readonly Reading[] {
     ({ tag, index }): Reading => ({ index, tag, value: null, quality: 'bad:records-gone' }),
   );
   return [...new Map(marks.map((mark) => [mark.tag, mark])).values()];
-}
-
-/** The same record, said again. */
-function withoutRepetitions(records: readonly TimedRecord[]): readonly TimedRecord[] {
-  const seen = new Set<string>();
-  return records.filter(({ time, record }) => {
-    const key = JSON.stringify([time, record.values]);
-    if (seen.has(key)) return false;
-    seen.add(key);
-    return true;
-  });
 }

@@ -164,3 +164,14 @@ export function isConsecutive(records: readonly DecodedRecord[], span: number): 
   });
   return steps.every((step) => step === 1) || steps.every((step) => step === span - 1);
 }
+
+/** The same record, said again. */
+export function withoutRepetitions(records: readonly TimedRecord[]): readonly TimedRecord[] {
+  const seen = new Set<string>();
+  return records.filter(({ time, record }) => {
+    const key = JSON.stringify([time, record.values]);
+    if (seen.has(key)) return false;
+    seen.add(key);
+    return true;
+  });
+}
