@@ -7,6 +7,7 @@ import type { Database } from '../database/database.ts';
 import { markRead } from '../ingest/checkpoint.ts';
 import { settleHub } from '../ingest/hub-identity.ts';
 import { claim, sweep } from '../repair/sweep.ts';
+import { answeringOtherwise } from '../testing/answering-otherwise.ts';
 import { arrive, type ShortArrival } from '../testing/arrivals.ts';
 import { emptyDatabase } from '../testing/databases.ts';
 import { partition, silenceDesk, silenceMs } from '../testing/silence-desk.ts';
@@ -48,19 +49,9 @@ export function healthContract(open: () => Database): void {
     });
 
     test('what cannot be judged does not keep silence from being told', async () => {
-      const failing: Database = {
-        ...database,
-        transaction: (work) =>
-          database.transaction((session) =>
-            work({
-              ...session,
-              query: (sql, params) =>
-                sql.includes('told_loss')
-                  ? Promise.reject(new Error('of one stream'))
-                  : session.query(sql, params),
-            }),
-          ),
-      };
+      const failing = answeringOtherwise(database, (sql) =>
+        sql.includes('told_loss') ? Promise.reject(new Error('of one stream')) : undefined,
+      );
       const monitor = createMonitor({
         ...{ database: failing, clock, log: silentLog, metrics: noMetrics, silenceMs },
         ...{ lastsMs: silenceMs, longestMs: silenceMs, historyMs: silenceMs },

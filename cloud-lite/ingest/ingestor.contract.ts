@@ -5,6 +5,7 @@ import { noMetrics } from '../../kernel/metrics.ts';
 import { VirtualClock } from '../../kernel/testing/virtual-clock.ts';
 import type { Database } from '../database/database.ts';
 import { listStreams } from '../ledger/streams.ts';
+import { answeringOtherwise, poison } from '../testing/answering-otherwise.ts';
 import { emptyDatabase } from '../testing/databases.ts';
 import type { ReceivedEvent } from './event-source.ts';
 import { createIngestor, type Ingestor } from './ingestor.ts';
@@ -318,17 +319,9 @@ export function ingestorContract(open: () => Database): void {
       ['nowhere but in the counts', (sql) => sql.includes('insert into set_aside (')],
       ['by the ledger alone', (sql) => sql.includes('update stream')],
     ])('an event that is refused %s is counted, and the next one is taken', async (_, isPoisoned) => {
-      const poisoned: Database = {
-        ...database,
-        transaction: (work) =>
-          database.transaction((session) =>
-            work({
-              ...session,
-              query: (sql, params) =>
-                isPoisoned(sql) ? session.query(`select 'poison'::int8`) : session.query(sql, params),
-            }),
-          ),
-      };
+      const poisoned = answeringOtherwise(database, (sql, _, session) =>
+        isPoisoned(sql) ? poison(session) : undefined,
+      );
       const events = [event(0, {}), event(1, windowOf(0))];
       const result = await newIngestor(poisoned).ingest(partition, events);
       expect(result).toMatchObject({ taken: 2, replayed: 0 });
@@ -349,19 +342,11 @@ export function ingestorContract(open: () => Database): void {
     });
 
     test('one event that the database refuses is set aside alone', async () => {
-      const poisoned: Database = {
-        ...database,
-        transaction: (work) =>
-          database.transaction((session) =>
-            work({
-              ...session,
-              query: (sql, params) =>
-                sql.includes('update stream') && JSON.stringify(params).includes('[70,80)')
-                  ? session.query(`select 'poison'::int8`)
-                  : session.query(sql, params),
-            }),
-          ),
-      };
+      const poisoned = answeringOtherwise(database, (sql, params, session) =>
+        sql.includes('update stream') && JSON.stringify(params).includes('[70,80)')
+          ? poison(session)
+          : undefined,
+      );
       const log = Array.from({ length: 12 }, (_, i) => event(i, windowOf(i * 10)));
       expect(await newIngestor(poisoned).ingest(partition, log)).toEqual({
         taken: 12,

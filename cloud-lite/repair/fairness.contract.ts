@@ -2,6 +2,7 @@ import { afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest
 import { seededRandom } from '../../kernel/random.ts';
 import type { Database } from '../database/database.ts';
 import { listStreams } from '../ledger/streams.ts';
+import { answeringOtherwise } from '../testing/answering-otherwise.ts';
 import {
   accepted,
   hole,
@@ -137,19 +138,11 @@ export function fairnessContract(open: () => Database): void {
     test('a sweep that has begun ends, however often outcomes of calls hold the lock meanwhile', async () => {
       await rig.arrive(...hole);
       let tries = 0;
-      const busy: Database = {
-        ...rig.database,
-        transaction: (work) =>
-          rig.database.transaction((session) =>
-            work({
-              ...session,
-              query: (sql, params) =>
-                sql.includes('pg_try_advisory_xact_lock') && tries++ > 0
-                  ? session.query(sql.replace('pg_try_advisory_xact_lock($1)', '$1::int8 is null'), params)
-                  : session.query(sql, params),
-            }),
-          ),
-      };
+      const busy = answeringOtherwise(rig.database, (sql, params, session) =>
+        sql.includes('pg_try_advisory_xact_lock') && tries++ > 0
+          ? session.query(sql.replace('pg_try_advisory_xact_lock($1)', '$1::int8 is null'), params)
+          : undefined,
+      );
       const now = rig.clock.now();
       expect(await sweep(busy, seededRandom(1), now, limits)).toBeDefined();
       tries = 0;

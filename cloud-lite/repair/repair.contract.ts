@@ -3,6 +3,7 @@ import { seededRandom } from '../../kernel/random.ts';
 import type { Database } from '../database/database.ts';
 import { listAlerts } from '../health/alerts.ts';
 import { markRead } from '../ingest/checkpoint.ts';
+import { answeringOtherwise, poison } from '../testing/answering-otherwise.ts';
 import { arrive as arriveAt, type ShortArrival } from '../testing/arrivals.ts';
 import {
   type Answer,
@@ -391,19 +392,11 @@ export function repairContract(open: () => Database): void {
 
     test('a stream that the database fails on is named, and left out: others are looked after', async () => {
       for (const stream of ['a', 'b', 'c']) await arrive(...hole.map((window) => ({ ...window, stream })));
-      const failing: Database = {
-        ...rig.database,
-        transaction: (work) =>
-          rig.database.transaction((session) =>
-            work({
-              ...session,
-              query: (sql, params) =>
-                sql.includes('gap') && params?.some((list) => Array.isArray(list) && list.includes(2))
-                  ? session.query(`select 'poison'::int8`)
-                  : session.query(sql, params),
-            }),
-          ),
-      };
+      const failing = answeringOtherwise(rig.database, (sql, params, session) =>
+        sql.includes('gap') && params?.some((list) => Array.isArray(list) && list.includes(2))
+          ? poison(session)
+          : undefined,
+      );
       const look = (at: number) => sweep(failing, seededRandom(1), at, limits);
       expect((await look(0))!.failed).toMatchObject([{ what: 'stream 2' }]);
       expect(await look(limits.detectionDelayMs)).toMatchObject({ gapsFound: 2 });
