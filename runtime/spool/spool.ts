@@ -15,10 +15,10 @@ import type { EncodedWindow, SettingChanges, StreamChange, StreamStart } from '.
 import { StoredReadings } from './archive/stored-readings.ts';
 import type { WindowWriter } from './archive/window-writer.ts';
 import type { ContinuityTracker, SpoolLife } from './continuity/tracker.ts';
-import type { SpoolCore } from './core/core.ts';
 import { countAnew } from './core/load-state.ts';
+import { ageOf } from './core/stream-age.ts';
 import { streamStats } from './core/stream-stats.ts';
-import { earliestTime, type Stream, type StreamTable } from './core/streams.ts';
+import type { StreamTable } from './core/streams.ts';
 import { TimeRecords } from './core/time-records.ts';
 import { applyKeyChange, encryptionStats, type KeyState } from './encryption/key-change.ts';
 import { textKey } from './format/keys.ts';
@@ -358,24 +358,6 @@ class DurableSpool implements Spool {
       throw new HoldfastError('spool-closed', 'the spool is closed');
     return this.#parts;
   }
-}
-
-/**
- * By the machine's own count where it has not been started since; else by the spool's clock, which tells ms since some start of
- * the machine while the wall clock is not trusted.
- */
-function ageOf(
-  { committedAt, committedUp }: Stream,
-  { up, clock }: SpoolCore,
-): Pick<StreamStart, 'ageMs' | 'isAgeSure' | 'setByMs'> {
-  const now = clock.now();
-  if (up !== undefined && committedUp?.[0] === up[0] && committedUp[1] <= up[1]) {
-    const ageMs = up[1] - committedUp[1];
-    const isTold = committedAt !== undefined && committedAt >= earliestTime && now >= earliestTime;
-    return { ageMs, isAgeSure: true, ...(isTold && { setByMs: now - committedAt - ageMs }) };
-  }
-  if (committedAt === undefined || committedAt < earliestTime || now < committedAt) return {};
-  return { ageMs: now - committedAt };
 }
 
 function notEncoded({ batchId, window: { start, end } }: MiniBatch): HoldfastError {

@@ -16,24 +16,13 @@ import type { Window } from '../../wire/window.ts';
 import type { SourceEvent, SourceSink } from '../sources/source.ts';
 import { momentOf } from './stream-age.ts';
 import { StreamWindows } from './stream-windows.ts';
+import { defaultLimits } from './window-limits.ts';
 import type { EncodedWindow, StreamChange, StreamStart } from './window-store.ts';
 import type { StreamOptions, StreamState, WindowLimits, Windows, WindowsOptions } from './windows-api.ts';
 
 export function createWindows(options: WindowsOptions): Windows {
   return new AllWindows(options);
 }
-
-const defaults: Required<WindowLimits> = {
-  ageMs: 10_000,
-  quietMs: 60_000,
-  maxBytes: 200 * 1024,
-  maxReadings: 20_000,
-  commitIntervalMs: 200,
-  progressIntervalMs: 2000,
-  commitBytes: 4 * 1024 * 1024,
-  maxMemoryBytes: 64 * 1024 * 1024,
-  maxStreams: 10_000,
-};
 
 /**
  * While somebody waits for a commit, the interval is divided by this: a sender that waits for each message to be durable would
@@ -73,7 +62,7 @@ class AllWindows implements Windows {
 
   constructor(options: WindowsOptions) {
     this.#options = options;
-    this.#limits = { ...defaults, ...options.limits };
+    this.#limits = { ...defaultLimits, ...options.limits };
     this.#lastCommitAt = options.clock.monotonic();
     this.#lastProgressAt = this.#lastCommitAt;
   }
@@ -119,7 +108,7 @@ class AllWindows implements Windows {
   }
 
   setLimits(limits: WindowLimits): void {
-    this.#limits = { ...defaults, ...limits };
+    this.#limits = { ...defaultLimits, ...limits };
     for (const { windows } of this.#members.values()) windows.setLimits(this.#limits);
     // What is due now was not due then.
     this.#timer?.cancel();
