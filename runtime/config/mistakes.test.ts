@@ -102,6 +102,24 @@ const mistakes: readonly (readonly [what: string, text: string, ...said: string[
     'line 2, column 1: ageMs: there is no such setting here: it belongs into windows',
   ],
   [
+    'a setting of another type of source, at its own place there',
+    opcua('endpoint: "opc.tcp://h:4840", unit: 1, tags: [{name: level, node: i=85, address: 6}]'),
+    'line 2, column 61: oven: sources[0].unit: a source of type opcua has no such setting here; these have it: modbus-tcp, modbus-rtu-tcp, modbus-rtu',
+    'line 2, column 103: oven, tag level: sources[0].tags[0].address: a source of type opcua has no such setting here; these have it: modbus-tcp, modbus-rtu-tcp, modbus-rtu',
+  ],
+  [
+    'a setting that another type of source has elsewhere, too',
+    source(`    everyMs: 1000\n${tags}`),
+    'line 5, column 5: press: sources[0].everyMs: unknown setting; check its spelling and its place, or remove it',
+  ],
+  [
+    'a setting of another kind',
+    opcua(
+      'endpoint: "opc.tcp://h:4840", tags: [], identity: {kind: user, name: a, passwordFile: /p, keyFile: /k}',
+    ),
+    'line 2, column 121: oven: sources[0].identity.keyFile: is for another kind; known here: kind, name, passwordFile, passwordEnvironment',
+  ],
+  [
     'a word for a number',
     source(`    pollMs: fast\n${tags}`),
     "line 5, column 5: press: sources[0].pollMs: must be a number of milliseconds, or a duration such as 1s, 5min or 7d (here: 'fast')",

@@ -4,7 +4,7 @@ import { maskedValue } from '../../kernel/url-secrets.ts';
 import { configJsonSchema } from './json-schema.ts';
 import { nearest } from './nearest.ts';
 import type { PlaceOf, Problem } from './problem-text.ts';
-import { allSettings, namesAt, type SchemaNode } from './schema-tree.ts';
+import { allSettings, namesAt, type SchemaNode, settingsByType } from './schema-tree.ts';
 
 /** A problem whose path is not yet text. */
 export interface RawProblem {
@@ -142,7 +142,19 @@ function unknownSetting(path: readonly PropertyKey[], key: string, input: unknow
       message: `unknown setting; did you mean ${meant}?`,
       isOfSchema: true,
     };
-  const paths = [...allSettings(schema).keys()];
+  const byType = settingsByType(schema);
+  const type = typeOfSource(path, input);
+  const place = formatPath(path).replace(/\[\d+\]/g, '[]');
+  const others = byType.get(place);
+  if (type !== undefined && others !== undefined) {
+    const message = others.has(type)
+      ? `is for another kind; ${knownText(here)}`
+      : `a source of type ${type} has no such setting here; these have it: ${[...others.keys()].join(', ')}`;
+    return { path, unknownKey: key, message, isOfSchema: true };
+  }
+  const paths = [...allSettings(schema).keys()].filter(
+    (each) => type === undefined || (byType.get(each)?.has(type) ?? true),
+  );
   const elsewhere = paths.filter((each) => each.split('.').at(-1) === key);
   const hint =
     elsewhere.length > 0
@@ -150,6 +162,12 @@ function unknownSetting(path: readonly PropertyKey[], key: string, input: unknow
       : (slip(key, paths) ?? knownText(here));
   const message = hint.startsWith('there') ? hint : `unknown setting; ${hint}`;
   return { path, unknownKey: key, message, isOfSchema: true };
+}
+
+/** Of the source that `path` lies in; undefined where it lies in none, or that has none. */
+function typeOfSource(path: readonly PropertyKey[], input: unknown): string | undefined {
+  const type = path[0] === 'sources' ? valueIn(input, [...path.slice(0, 2), 'type']) : undefined;
+  return typeof type === 'string' ? type : undefined;
 }
 
 function slip(key: string, paths: readonly string[]): string | undefined {

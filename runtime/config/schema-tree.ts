@@ -71,6 +71,21 @@ export function allSettings(schema: SchemaNode): ReadonlyMap<string, readonly Sc
   return found;
 }
 
+/** The settings of sources: what each is for the types of source that have it. */
+export function settingsByType(
+  schema: SchemaNode,
+): ReadonlyMap<string, ReadonlyMap<string, readonly SchemaNode[]>> {
+  const found = new Map<string, Map<string, readonly SchemaNode[]>>();
+  for (const variant of alternatives(schema.properties?.sources?.items ?? {})) {
+    const type = String(variant.properties?.type?.const);
+    for (const [path, nodes] of allSettings({ properties: { sources: { items: variant } } })) {
+      const known = found.get(path) ?? new Map<string, readonly SchemaNode[]>();
+      found.set(path, known.set(type, nodes));
+    }
+  }
+  return found;
+}
+
 function fitting(nodes: readonly SchemaNode[], value: unknown): readonly SchemaNode[] {
   const all = nodes.flatMap(alternatives);
   if (!isObject(value)) return all;

@@ -148,11 +148,17 @@ stamp.number.first |  | 0 | First number that the instrument counts
 stamp.number.last |  | 9999 | Last number before the instrument counts from the first again
 stamp.number.maxJump | numbers | 1000 | A larger jump is a new beginning of the counter, not a gap
 stamp.timestamp.columns |  | [0, 1] | Columns that together hold the time
-stamp.timestamp.format |  | dd.MM.yyyy HH:mm:ss | Form of the time as text; iso for ISO 8601
-stamp.timestamp.zone |  | Europe/Berlin | Time zone of the instrument's clock
+stamp.timestamp.format |  | DD.MM.YYYY HH:mm:ss | Form of the time: iso (ISO 8601), unix-s, unix-ms, or made of YYYY, YY, MM, DD, HH, mm, ss and S to SSS
+stamp.timestamp.zone |  | "+01:00" | Time zone of the instrument's clock: UTC, or how far it is ahead of it, all the year
 stamp.timestamp.column |  | 0 | Column, counted from 0, that holds the time
+timestamp.type |  | uint32 | How the time is coded
+number.type |  | uint32 | How the number is coded
+newest.type |  | uint32 | How the number is coded
+oldest.type |  | uint32 | How the number is coded
 timestamp.unit |  | s | What the number counts since 1970-01-01 UTC
 history.stamp |  | {timestamp: {column: 0}} | Where a record of a dump keeps its time and number, where that is not as in live messages
+history.stamp.number |  | {column: 1} | Number of the record
+history.stamp.timestamp |  | {column: 0} | Time of the record
 history.timestamp |  | {offset: 0, type: uint32, unit: s} | Where a record keeps its time. Default: as in the live stamp
 history.number |  | {offset: 2} | Where a record keeps its number
 table |  | input | Table of the device: holding, input, and for tags coil and discrete

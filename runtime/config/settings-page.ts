@@ -2,14 +2,14 @@
 // are checked against, so that neither can say anything else.
 import { configJsonSchema } from './json-schema.ts';
 import { nearest } from './nearest.ts';
-import { allSettings, alternatives, type SchemaNode } from './schema-tree.ts';
+import { allSettings, alternatives, type SchemaNode, settingsByType } from './schema-tree.ts';
 import { wordsOf } from './setting-words.ts';
 
 interface Described {
   readonly path: string;
   readonly nodes: readonly SchemaNode[];
-  /** Types of source that have it; none for settings that are not of a source. */
-  readonly types: readonly string[];
+  /** Types of source that have it, and what it is there; none for settings that are not of a source. */
+  readonly types: ReadonlyMap<string, readonly SchemaNode[]>;
 }
 
 /** The text for people; undefined and a name that may be meant where there is no such setting. */
@@ -54,16 +54,11 @@ refused there. A list is written \`[]\` behind its setting, a name of your own i
 
 function describedSettings(): readonly Described[] {
   const schema = configJsonSchema() as SchemaNode;
-  const types = new Map<string, string[]>();
-  for (const variant of alternatives(schema.properties?.sources?.items ?? {})) {
-    const type = String(variant.properties?.type?.const);
-    const own = allSettings({ properties: { sources: { items: variant } } });
-    for (const path of own.keys()) types.set(path, [...(types.get(path) ?? []), type]);
-  }
+  const byType = settingsByType(schema);
   const all = [...allSettings(schema)].map(([path, nodes]) => ({
     path,
     nodes,
-    types: types.get(path) ?? [],
+    types: byType.get(path) ?? new Map<string, readonly SchemaNode[]>(),
   }));
   return all.toSorted((a, b) => orderOf(groupOf(a.path)) - orderOf(groupOf(b.path)));
 }
@@ -80,14 +75,15 @@ function titleOf(group: string): string {
   return group === '' ? 'The module' : `\`${group}\``;
 }
 
-function rowOf({ path, nodes, types }: Described, isSources: boolean): string {
+function rowOf(setting: Described, isSources: boolean): string {
+  const { path, nodes, types } = setting;
   const words = wordsOf(path);
-  const of = types.length === allTypes() || types.length === 0 ? 'all' : types.join(', ');
+  const of = types.size === allTypes() || types.size === 0 ? 'all' : [...types.keys()].join(', ');
   const what = `${words?.what ?? ''}${words?.unit === undefined ? '' : ` (${words.unit})`}`;
   const cells = [
     `\`${path}\``,
     ...(isSources ? [of] : []),
-    defaultOf(nodes),
+    defaultOf(setting),
     possible(nodes),
     code(words?.example),
     what,
@@ -100,12 +96,14 @@ function allTypes(): number {
   return alternatives(schema.properties?.sources?.items ?? {}).length;
 }
 
-function explained({ path, nodes, types }: Described): string {
+function explained(setting: Described): string {
+  const { path, nodes, types } = setting;
+  const standard = defaultOf(setting);
   const words = wordsOf(path);
   const name = path.split('.').at(-1)!.replace(/\[\]$/, '');
   const facts = [
-    types.length > 0 ? `of: ${types.join(', ')}` : undefined,
-    defaultOf(nodes) && `default: ${defaultOf(nodes).replaceAll('`', '')}`,
+    types.size > 0 ? `of: ${[...types.keys()].join(', ')}` : undefined,
+    standard && `default: ${standard.replaceAll('`', '')}`,
     possible(nodes) && `possible: ${possible(nodes)}`,
     words && `example: ${name}: ${words.example}`,
   ].filter((fact) => fact);
@@ -113,7 +111,19 @@ function explained({ path, nodes, types }: Described): string {
   return [`${path}${unit}`, `  ${words?.what ?? ''}`, ...facts.map((fact) => `  ${fact}`)].join('\n');
 }
 
-function defaultOf(nodes: readonly SchemaNode[]): string {
+/** Where types of source differ in it, each default with those that have it. */
+function defaultOf({ nodes, types }: Described): string {
+  const all = defaultsIn(nodes);
+  const byType = [...types].map(([type, own]) => ({ type, text: defaultsIn(own) }));
+  if (byType.every(({ text }) => text === all)) return all;
+  const groups = Map.groupBy(
+    byType.filter(({ text }) => text !== ''),
+    ({ text }) => text,
+  );
+  return [...groups].map(([text, of]) => `${text} (${of.map(({ type }) => type).join(', ')})`).join('; ');
+}
+
+function defaultsIn(nodes: readonly SchemaNode[]): string {
   const found = nodes.flatMap(({ default: value }) => (value === undefined ? [] : [JSON.stringify(value)]));
   return [...new Set(found)].map((value) => code(value)).join(' or ');
 }

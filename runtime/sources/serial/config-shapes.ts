@@ -72,18 +72,31 @@ export const history = z.strictObject({
     .optional(),
 });
 
-/** Where it is: a serial port, or a raw TCP serial server. */
+/** What most instruments are delivered with. */
+export const lineDefaults = {
+  baudRate: 9600,
+  dataBits: 8,
+  parity: 'none',
+  stopBits: 1,
+  flowControl: 'none',
+} as const;
+
+const { baudRate, dataBits, parity, stopBits, flowControl } = lineDefaults;
+
+/** Where it is: a serial port, or a raw TCP serial server, which has line settings of its own: so no default is filled in. */
 const where = {
   path: z.string().min(1).max(255).optional(),
-  baudRate: z.int().min(50).max(4_000_000).optional(),
-  dataBits: z.literal([5, 6, 7, 8], 'must be 5 to 8').optional(),
+  baudRate: z.int().min(50).max(4_000_000).optional().meta({ default: baudRate }),
+  dataBits: z.literal([5, 6, 7, 8], 'must be 5 to 8').optional().meta({ default: dataBits }),
   parity: z
     .enum(['none', 'even', 'odd', 'mark', 'space'], 'must be none, even, odd, mark or space')
-    .optional(),
-  stopBits: z.literal([1, 1.5, 2], 'must be 1, 1.5 or 2').optional(),
+    .optional()
+    .meta({ default: parity }),
+  stopBits: z.literal([1, 1.5, 2], 'must be 1, 1.5 or 2').optional().meta({ default: stopBits }),
   flowControl: z
     .enum(['none', 'rts-cts', 'xon-xoff'], 'must be none, rts-cts (wires) or xon-xoff (characters)')
-    .optional(),
+    .optional()
+    .meta({ default: flowControl }),
   host: host.optional(),
   port: z.int().min(1).max(65_535, 'must be 1 to 65535').optional(),
   connectTimeoutMs: ms(100, 60_000).default(5000),

@@ -2,8 +2,9 @@
 
 import { type PollPlan, type SampleTag, type SourceLoad, sum, wanderNumber, wanderState } from '../load.ts';
 import type { SerialSourceConfig, SerialTagConfig } from './config.ts';
+import { lineDefaults } from './config-shapes.ts';
 import { toBytes } from './escapes.ts';
-import { lineDefaults, peerOf } from './open-line.ts';
+import { peerOf } from './open-line.ts';
 
 /** The assumed interval where the configuration does not state how often the instrument sends. */
 const assumedEveryMs = 10_000;

@@ -5,6 +5,7 @@ import type { PeerHabits } from '../line/peer-habits.ts';
 import { openSerial } from '../line/serial-stream.ts';
 import { openTcp } from '../line/tcp-stream.ts';
 import type { SerialSourceConfig } from './config.ts';
+import { lineDefaults } from './config-shapes.ts';
 import { toBytes } from './escapes.ts';
 import { delimiterFraming, type LineKind, startEndFraming } from './line-advice.ts';
 import type { Reopening } from './line-port.ts';
@@ -12,15 +13,6 @@ import { connectFailedCode } from './serial-errors.ts';
 
 /** @throws HoldfastError `serial-connect-failed`, or the signal's reason. */
 export type OpenStream = (config: SerialSourceConfig, clock: Clock, signal: AbortSignal) => Promise<Duplex>;
-
-/** What most instruments are delivered with. */
-export const lineDefaults = {
-  baudRate: 9600,
-  dataBits: 8,
-  parity: 'none',
-  stopBits: 1,
-  flowControl: 'none',
-} as const;
 
 export const openStream: OpenStream = (config, clock, signal) => {
   const { path, host, port, connectTimeoutMs: limitMs } = config;
