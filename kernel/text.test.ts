@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
-import { cutText } from './text.ts';
+import { cutText, plainLine } from './text.ts';
 
 /** Any UTF-16 units, halves of characters among them. */
 const units = fc
@@ -22,4 +22,10 @@ test('text is well-formed wherever it is cut, and loses no whole character befor
 test('a character that lies across the cut is left out', () => {
   expect(cutText('ab\u{1F600}c', 3)).toBe('ab');
   expect(cutText('ab\u{1F600}c', 4)).toBe('ab\u{1F600}');
+});
+
+test('text from elsewhere stays on its line, and neither steers a terminal nor shows itself reversed', () => {
+  const nasty = 'a\u0007\u001b[2J\nb\u007f\u009b31m\u0085c\u2028d\u202egnp.exe\u2066e';
+  expect(plainLine(nasty)).toBe('a  [2J b  31m c d gnp.exe e');
+  expect(plainLine('Öfen 3 \u{1F525} 温度', '?')).toBe('Öfen 3 \u{1F525} 温度');
 });

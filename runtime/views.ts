@@ -140,6 +140,7 @@ function overviewOf(
     isWaitingAfterCrashes: delayed.isWaiting,
     rules: rules.status(),
   });
+  const sinceMachineStart = clock.now() - siteClock.local.now();
   return {
     status: status(),
     troubles,
@@ -150,6 +151,7 @@ function overviewOf(
         name: source.name,
         index: source.source.index,
         values: source.lastValues(),
+        offsetMs: source.source.stampedByGateway ? sinceMachineStart : 0,
       })),
     ),
     log: (recentLog?.() ?? []).slice(-maxShownLines),

@@ -34,9 +34,13 @@ describe.skipIf(missingPrograms('chromium'))('the status page', () => {
     // Polled far more often than it samples: on a busy machine no sample goes by, so that nothing is told but what is made to happen.
     plant = await startPlant({ seed: 5, scanMs: 2000, historyS: 60 });
     hub = await startHub();
-    const [source] = plantSources(plant.info, { pollMs: 200 });
+    const [source, , meter] = plantSources(plant.info, { pollMs: 200 });
     const config = join(folder, 'holdfast.yaml');
-    const sources = [{ ...source, name: 'press', batchId: 'press' }];
+    // One is stamped by its equipment, one by the gateway.
+    const sources = [
+      { ...source, name: 'press', batchId: 'press' },
+      { ...meter, name: 'meter', batchId: 'meter' },
+    ];
     writeFileSync(
       config,
       stringify({ dataFolder: join(folder, 'data'), sources, statusPort: 0, statusHost: '0.0.0.0' }),
@@ -87,6 +91,13 @@ describe.skipIf(missingPrograms('chromium'))('the status page', () => {
     await page.locator('summary', { hasText: 'press' }).click();
     await page.locator('td.good', { hasText: 'good' }).first().waitFor();
     expect([...asked].sort()).toEqual(['/', '/overview']);
+    // Polled values have the gateway's time, in the words of the log: not that since its machine started.
+    const shown = await (await fetch(`${url()}/overview`)).json();
+    const at: string[] = shown.sources.flatMap((each: { values: { at: string }[] }) =>
+      each.values.map((v) => v.at),
+    );
+    expect(new Set(at.map((time) => time.slice(0, 4)))).toEqual(new Set([shown.status.time.slice(0, 4)]));
+    await page.getByText(/^as of \d\d:\d\d:\d\d UTC$/).waitFor();
     await keep('status-page');
     await page.setViewportSize({ width: 360, height: 740 });
     expect(await page.evaluate('document.documentElement.scrollWidth')).toBe(360);
@@ -113,6 +124,15 @@ describe.skipIf(missingPrograms('chromium'))('the status page', () => {
     await page.locator('li.bad', { hasText: 'press is not connected' }).waitFor();
     await keep('status-page-outage');
     expect(faults).toEqual([]);
+  });
+
+  it('says when nothing comes any more, also where the connection says nothing', async () => {
+    module.child.kill('SIGSTOP');
+    await page.getByText(/^no answer for \d+ s, all below is as of/).waitFor();
+    expect(await page.locator('#all').getAttribute('class')).toBe('old');
+    module.child.kill('SIGCONT');
+    await page.getByText(/^as of /).waitFor();
+    expect(await page.locator('#all').getAttribute('class')).toBe('');
   });
 
   it('is for the gateway alone, and for who has the token', async () => {

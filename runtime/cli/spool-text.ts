@@ -1,4 +1,5 @@
 // Formats sizes, times, windows and tables for `holdfast spool`.
+import { plainLine } from '../../kernel/text.ts';
 import { formatIndex, type IndexKind, type Window } from '../../wire/window.ts';
 
 const units = ['B', 'kB', 'MB', 'GB', 'TB'];
@@ -103,6 +104,5 @@ export function* tableLines(
 
 /** Text from a damaged or hostile record, or of equipment, on one line, and without what moves the cursor of a terminal. */
 export function printable(text: string): string {
-  // biome-ignore lint/suspicious/noControlCharactersInRegex: these are what must go.
-  return text.replace(/[\u0000-\u001f\u007f-\u009f\u2028\u2029]/g, '?');
+  return plainLine(text, '?');
 }

@@ -1,5 +1,7 @@
 // The overview for a terminal: the same content as the status page, in the same words. Pure.
 import { durationText } from '../../kernel/duration-text.ts';
+import { plainLine } from '../../kernel/text.ts';
+import type { LogEntry } from '../health/log-entry.ts';
 import type { Overview } from '../health/overview.ts';
 
 interface Told {
@@ -78,8 +80,39 @@ export function statusText({ status, troubles, fullInSeconds, log }: Overview): 
       ]),
     ]),
     '',
-    ...log.slice(-8).map(({ time, level, msg }) => clean(`${time.slice(11, 19)} ${level.padEnd(5)} ${msg}`)),
+    ...log.slice(-8).map(logLine),
   ].join('\n');
+}
+
+/** What stands with the text says whose trouble it is, and what docs/ERRORS.md calls it. */
+function logLine({ time, level, msg, source, rule, code }: LogEntry): string {
+  const whose = Object.entries({ source, rule, code }).filter(([, value]) => typeof value === 'string');
+  return clean(
+    [time.slice(11, 19), level.padEnd(5), msg, ...whose.map(([name, value]) => `${name}=${value}`)].join(' '),
+  );
+}
+
+export interface Screen {
+  readonly rows: number;
+  readonly columns: number;
+}
+
+/** As much of it as the screen holds, from the top, where the trouble stands; a last line says that there is more. */
+export function fitText(text: string, { rows, columns }: Screen): string {
+  const heights = (line: string) => Math.max(1, Math.ceil(line.length / Math.max(1, columns)));
+  const lines = text.split('\n');
+  const total = lines.reduce((sum, line) => sum + heights(line), 0);
+  // The cursor stands on the last row.
+  if (total < rows) return text;
+  let left = rows - 2;
+  const shown = lines.slice(
+    0,
+    lines.findIndex((line) => {
+      left -= heights(line);
+      return left < 0;
+    }),
+  );
+  return [...shown, `... ${lines.length - shown.length} more lines: enlarge the terminal`].join('\n');
 }
 
 /** Where messages go while all is well. */
@@ -120,6 +153,5 @@ function columns(rows: readonly (readonly string[])[]): string[] {
 
 /** Names and messages come from elsewhere: none may steer the terminal. */
 function clean(text: string): string {
-  // biome-ignore lint/suspicious/noControlCharactersInRegex: those are what is taken out.
-  return text.replace(/[\u0000-\u001f\u007f-\u009f]/g, ' ');
+  return plainLine(text);
 }

@@ -4,7 +4,7 @@ import { describeError } from '../../kernel/errors.ts';
 import { readStatusToken } from '../config/identity.ts';
 import type { Overview } from '../health/overview.ts';
 import { exitCodes } from './exit-codes.ts';
-import { statusText } from './status-text.ts';
+import { fitText, statusText } from './status-text.ts';
 
 export interface AskOptions {
   /** Where its status port is. */
@@ -25,43 +25,65 @@ const clearScreen = '\u001b[2J\u001b[H';
 /** Resolves with the exit code; under `watch` only when the output has gone. */
 export async function showStatus({ url, json, watch }: StatusOptions, clock: Clock): Promise<number> {
   for (;;) {
-    const asked = await ask(url, '/overview', clock);
-    if (!asked.ok) {
-      if (watch !== true) return complain(asked.problem);
-      process.stdout.write(`${clearScreen}${asked.problem}\n`);
-    } else {
-      const overview = (await asked.response.json()) as Overview;
-      const text = json ? JSON.stringify(overview) : statusText(overview);
-      process.stdout.write(`${watch && !json ? clearScreen : ''}${text}\n`);
+    const asked = await ask(url, '/overview', clock, readOverview);
+    if (!asked.ok && (json || !watch)) complain(asked.problem);
+    else if (json && asked.ok) process.stdout.write(`${JSON.stringify(asked.answer)}\n`);
+    else {
+      const text = asked.ok ? statusText(asked.answer) : asked.problem;
+      process.stdout.write(watch ? onScreen(text) : `${text}\n`);
     }
-    if (watch !== true) return exitCodes.ok;
+    if (watch !== true) return asked.ok ? exitCodes.ok : exitCodes.failed;
     await sleep(clock, watchMs);
   }
+}
+
+/** In place of what stood on the terminal before. */
+function onScreen(text: string): string {
+  const { isTTY, rows, columns } = process.stdout;
+  if (!isTTY) return `${text}\n\n`;
+  // A terminal that was not told its size yet, as of `docker exec -t`, has none.
+  return `${clearScreen}${rows > 0 && columns > 0 ? fitText(text, { rows, columns }) : text}\n`;
+}
+
+async function readOverview(response: Response): Promise<Overview> {
+  const text = await response.text();
+  try {
+    const overview = JSON.parse(text) as Overview;
+    if (typeof overview.status.version === 'string') return overview;
+  } catch {
+    // Told below.
+  }
+  throw new Error('what answers there is no module of this kind');
 }
 
 /** Writes the archive to standard output. Resolves with the exit code. */
 export async function fetchBundle({ url }: AskOptions, clock: Clock): Promise<number> {
   if (process.stdout.isTTY) return complain('the bundle is an archive: holdfast bundle > bundle.tar.gz');
-  const asked = await ask(url, '/bundle', clock);
+  const asked = await ask(url, '/bundle', clock, async (response) =>
+    Buffer.from(await response.arrayBuffer()),
+  );
   if (!asked.ok) return complain(asked.problem);
-  const bytes = Buffer.from(await asked.response.arrayBuffer());
-  await new Promise<void>((resolve) => process.stdout.write(bytes, () => resolve()));
+  await new Promise<void>((resolve) => process.stdout.write(asked.answer, () => resolve()));
   return exitCodes.ok;
 }
 
-type Asked =
-  | { readonly ok: true; readonly response: Response }
-  | { readonly ok: false; readonly problem: string };
+type Asked<T> = { readonly ok: true; readonly answer: T } | { readonly ok: false; readonly problem: string };
 
-async function ask(url: string, path: string, clock: Clock): Promise<Asked> {
+/** The answer is read within the time limit, too: whoever stops amid it must not leave an old screen standing. */
+async function ask<T>(
+  url: string,
+  path: string,
+  clock: Clock,
+  read: (response: Response) => Promise<T>,
+): Promise<Asked<T>> {
   const abort = new AbortController();
   const timer = clock.setTimer(limitMs, () => abort.abort(new Error(`no answer within ${limitMs / 1000} s`)));
   try {
     const token = await readStatusToken(process.env);
     const headers = token === undefined ? {} : { authorization: `Bearer ${token}` };
     const response = await fetch(new URL(path, url), { headers, signal: abort.signal });
-    if (response.ok) return { ok: true, response };
-    const { error } = (await response.json()) as { error?: string };
+    if (response.ok) return { ok: true, answer: await read(response) };
+    const { error } = (await response.json().catch(() => ({}))) as { error?: string };
     return { ok: false, problem: `${url} answers ${response.status}: ${error ?? 'no reason given'}` };
   } catch (error) {
     const why = describeError((error as { cause?: unknown }).cause ?? error);

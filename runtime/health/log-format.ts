@@ -1,5 +1,6 @@
 // Formats log lines: `json` for programs, `iotedge` as edgeAgent's filter wants it (level, time and text at the beginning
 // of the line, so that GetModuleLogs can select by level, time and pattern), `pretty` for a person at a terminal. Pure.
+import { plainLine } from '../../kernel/text.ts';
 import type { LogEntry, LogLevel } from './log-entry.ts';
 
 export const logFormats = ['iotedge', 'json', 'pretty'] as const;
@@ -32,14 +33,16 @@ const colours: Readonly<Record<LogLevel, string>> = {
   fatal: '35',
 };
 
-/** Returns one line without its end. Line breaks in the text are escaped, so that no entry can forge a second line. */
+/** Returns one line without its end. Nothing in an entry, whoever said it, forges a second line or steers a terminal. */
 export function formatEntry(entry: LogEntry, format: LogFormat): string {
-  if (format === 'json') return JSON.stringify(entry);
+  if (format === 'json') return plainLine(JSON.stringify(entry), (character) => `\\u${hex(character)}`);
   const { level, time, msg, ...fields } = entry;
-  const text = [
-    oneLine(msg),
-    ...Object.entries(fields).map(([name, value]) => `${name}=${valueText(value)}`),
-  ].join(' ');
+  const text = plainLine(
+    [
+      msg.replace(/\s*\r?\n\s*/g, ' | '),
+      ...Object.entries(fields).map(([name, value]) => `${name}=${valueText(value)}`),
+    ].join(' '),
+  );
   if (format === 'iotedge') {
     const [severity, label] = edgeLevels[level];
     return `<${severity}> ${time.replace('T', ' ').replace('Z', '')} +00:00 [${label}] - ${text}`;
@@ -52,7 +55,6 @@ function valueText(value: unknown): string {
   return typeof value === 'string' && /[\s"=]|[^\x20-\x7e]|^$/.test(text) ? JSON.stringify(text) : text;
 }
 
-function oneLine(text: string): string {
-  // biome-ignore lint/suspicious/noControlCharactersInRegex: those are what must not reach a terminal.
-  return text.replace(/\s*\r?\n\s*/g, ' | ').replace(/[\u0000-\u001f\u007f\u009b]/g, ' ');
+function hex(character: string): string {
+  return character.charCodeAt(0).toString(16).padStart(4, '0');
 }

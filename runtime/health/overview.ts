@@ -1,5 +1,6 @@
 // The data that page and terminal show: the status, what is wrong in words, the last value of each tag, the last log lines.
 // Bounded, since equipment may have ten thousand tags and values of any size.
+import { cutText, plainLine } from '../../kernel/text.ts';
 import { formatIndex } from '../../wire/index-position.ts';
 import type { Reading } from '../../wire/reading.ts';
 import type { IndexKind } from '../../wire/window.ts';
@@ -42,30 +43,40 @@ export function shownSources(
     readonly name: string;
     readonly index: IndexKind;
     readonly values: readonly Reading[];
+    /** What makes wall-clock time of their index: the gateway stamps with the time since its machine started. */
+    readonly offsetMs?: number;
   }[],
 ): readonly ShownSource[] {
   let left = maxValues;
-  return sources.map(({ name, index, values }) => {
+  return sources.map(({ name, index, values, offsetMs = 0 }) => {
     const listed = values.slice(0, Math.min(left, maxOfOne));
     left -= listed.length;
     return {
       name,
-      values: listed.map((reading) => shown(index, reading)),
+      values: listed.map((reading) => shown(index, reading, offsetMs)),
       more: values.length - listed.length,
     };
   });
 }
 
-function shown(index: IndexKind, { tag, value, quality, index: at }: Reading): ShownValue {
-  const text = typeof value === 'string' ? value : (JSON.stringify(value) ?? 'null');
+function shown(index: IndexKind, { tag, value, quality, index: at }: Reading, offsetMs: number): ShownValue {
   return {
     tag: cut(tag),
-    value: cut(text),
+    value: cut(valueText(value)),
     quality,
-    at: formatIndex(index, at),
+    at: formatIndex(index, Math.round(at + offsetMs)),
   };
 }
 
+/** Digits that single precision does not have are noise to whoever compares with a display. */
+function valueText(value: Reading['value']): string {
+  if (typeof value === 'string') return value;
+  if (typeof value === 'number' && !Number.isInteger(value)) return String(Number(value.toPrecision(9)));
+  return JSON.stringify(value) ?? 'null';
+}
+
 function cut(text: string): string {
-  return text.length > maxValueChars ? `${text.slice(0, maxValueChars)}...` : text;
+  return plainLine(
+    text.length > maxValueChars ? `${cutText(text, maxValueChars)}...` : cutText(text, maxValueChars),
+  );
 }

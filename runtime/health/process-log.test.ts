@@ -38,6 +38,19 @@ describe('the format of the log', () => {
     expect(lines[1]).toContain('connected source=press n=3 text="with \\"quotes\\" and spaces"');
   });
 
+  it.each(['iotedge', 'json', 'pretty'] as const)(
+    'as %s steers no terminal, wherever the text stands',
+    (format) => {
+      const { log, lines } = setUp(format);
+      const nasty = 'x\u009b2J\u202e\u2028\u0085y\u007f';
+      log.warn({ code: 'x', reason: nasty, deep: { tag: [nasty] } }, nasty);
+      const [line, ...more] = lines;
+      expect(more).toEqual([]);
+      expect(line!.slice(0, -1)).not.toMatch(/[\n\u007f-\u009f\u2028-\u202e]/);
+      if (format === 'json') expect(JSON.parse(line!)).toMatchObject({ reason: nasty, msg: nasty });
+    },
+  );
+
   it('is chosen by the environment, else by who reads: edgeAgent, a person, a program', () => {
     expect(readLogFormat({ IOTEDGE_WORKLOADURI: 'unix:///x' }, false)).toBe('iotedge');
     expect(readLogFormat({ IOTEDGE_WORKLOADURI: 'unix:///x', HOLDFAST_LOG_FORMAT: 'json' }, false)).toBe(

@@ -5,7 +5,12 @@ export const pageScript = `
 (function () {
   var by = function (id) { return document.getElementById(id); };
   var everyMs = 2000;
-  var heardAt = 0;
+  var limitMs = 10000;
+  /** By this browser's clock. */
+  var heardAt = Date.now();
+  /** By the gateway's clock. */
+  var asOf = '';
+  var problem = '';
   var opened = {};
   /** The gateway's day, UTC. */
   var today = '';
@@ -77,9 +82,9 @@ export const pageScript = `
     line.appendChild(el('span', state.phase, isUp ? 'good' : state.phase === 'held' ? 'poor' : 'bad'));
     if (state.lastReadingAgeMs !== undefined) line.appendChild(el('small', ' last reading ' + duration(state.lastReadingAgeMs) + ' ago'));
     if (!isUp && state.lastError) box.appendChild(el('p', state.lastError.code + ': ' + state.lastError.message, 'bad'));
-    var rows = shown.values.map(function (value) { return [value.tag, value.value, quality(value.quality, isUp), moment(value.at)]; });
+    var rows = shown.values.map(function (value) { return [value.tag, el('td', value.value, 'value'), quality(value.quality, isUp), moment(value.at)]; });
     var wide = box.appendChild(el('div', undefined, 'scroll'));
-    wide.appendChild(table(['tag', 'value', 'quality', 'at'], rows, 'no value yet'));
+    wide.appendChild(table(['tag', 'value', 'quality', 'at (UTC)'], rows, 'no value yet'));
     if (shown.more > 0) box.appendChild(el('p', 'and ' + shown.more + ' more tags', 'soft'));
     return box;
   }
@@ -135,28 +140,42 @@ export const pageScript = `
     by('all').hidden = false;
   }
   function token() { try { return sessionStorage.getItem('token'); } catch (e) { return null; } }
+  /** What is shown is of the past once nothing comes any more, whether or not the browser says so. */
+  function tellAge() {
+    var ms = Date.now() - heardAt, isOld = problem !== '' || ms > 3 * everyMs;
+    by('when').textContent = !asOf ? problem || 'asking'
+      : isOld ? 'no answer for ' + duration(ms) + ', all below is as of ' + asOf + (problem && ': ' + problem) : 'as of ' + asOf;
+    by('when').className = isOld ? 'bad' : '';
+    by('all').className = isOld ? 'old' : '';
+  }
   function ask() {
     var headers = token() ? { authorization: 'Bearer ' + token() } : {};
-    fetch('/overview', { headers: headers, cache: 'no-store' }).then(function (answer) {
+    var abort = window.AbortController && new AbortController();
+    var limit = abort && setTimeout(function () { abort.abort(); }, limitMs);
+    fetch('/overview', { headers: headers, cache: 'no-store', signal: abort ? abort.signal : undefined }).then(function (answer) {
       if (answer.status === 401) { by('ask').hidden = false; by('all').hidden = true; throw new Error('a token is needed'); }
       return answer.json().then(function (view) {
         if (!answer.ok) throw new Error(view.error);
         by('ask').hidden = true;
-        heardAt = Date.now();
         show(view);
-        by('when').textContent = 'as of ' + new Date(view.status.time).toLocaleTimeString();
-        by('when').className = '';
+        heardAt = Date.now();
+        problem = '';
+        asOf = /T([\\d:]+)/.exec(view.status.time)[1] + ' UTC';
       });
     }).catch(function (error) {
-      by('when').textContent = (heardAt ? 'no answer since ' + new Date(heardAt).toLocaleTimeString() + ': ' : '') + error.message;
-      by('when').className = 'bad';
-    }).then(function () { setTimeout(ask, everyMs); });
+      problem = error.name === 'AbortError' ? 'nothing comes from the gateway' : error.message;
+    }).then(function () {
+      clearTimeout(limit);
+      tellAge();
+      setTimeout(ask, everyMs);
+    });
   }
   by('ask').addEventListener('submit', function (event) {
     event.preventDefault();
     try { sessionStorage.setItem('token', by('token').value.trim()); } catch (e) {}
     by('token').value = '';
   });
+  setInterval(tellAge, 1000);
   ask();
 })();
 `;

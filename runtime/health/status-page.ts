@@ -8,14 +8,14 @@ const style = `
 :root{color-scheme:light dark;--bg:#fff;--ink:#1b1f24;--soft:#59636e;--line:#d1d9e0;--card:#f6f8fa;--good:#1a7f37;--poor:#9a6700;--bad:#c1121f}
 @media(prefers-color-scheme:dark){:root{--bg:#0d1117;--ink:#e6edf3;--soft:#9198a1;--line:#30363d;--card:#151b23;--good:#3fb950;--poor:#d29922;--bad:#ff7b72}}
 *{box-sizing:border-box}body{margin:0;background:var(--bg);color:var(--ink);font:15px/1.45 system-ui,sans-serif}
-main{max-width:1100px;margin:0 auto;padding:12px 16px 40px}header{display:flex;flex-wrap:wrap;gap:4px 16px;align-items:baseline}
+#all.old{opacity:.45}main{max-width:1100px;margin:0 auto;padding:12px 16px 40px}header{display:flex;flex-wrap:wrap;gap:4px 16px;align-items:baseline}
 h1{font-size:1.3rem;margin:.4rem 0}h2{font-size:1.02rem;margin:1.4rem 0 .4rem}small,.soft{color:var(--soft)}
 ul.troubles{list-style:none;margin:.5rem 0;padding:0}ul.troubles li{padding:8px 12px;margin:6px 0;border-left:4px solid;background:var(--card);overflow-wrap:anywhere}
 .bad{color:var(--bad)}.poor{color:var(--poor)}.good{color:var(--good)}li.bad,li.poor,li.good{border-color:currentColor}
 .facts{display:grid;grid-template-columns:repeat(auto-fill,minmax(150px,1fr));gap:8px}
 .fact{background:var(--card);border:1px solid var(--line);border-radius:6px;padding:8px 10px}.fact b{display:block;font-size:1.05rem;overflow-wrap:anywhere}
 .scroll{overflow-x:auto}table{border-collapse:collapse;width:100%}th,td{text-align:left;padding:4px 10px 4px 0;border-bottom:1px solid var(--line);vertical-align:top}
-th{color:var(--soft);font-weight:500}td{overflow-wrap:anywhere}td:first-child{overflow-wrap:break-word;min-width:6.5em}td.n,td.moment{font-variant-numeric:tabular-nums}td.moment{white-space:nowrap}
+th{color:var(--soft);font-weight:500}td{overflow-wrap:anywhere}td:first-child{overflow-wrap:break-word;min-width:6.5em}td.n,td.moment{font-variant-numeric:tabular-nums}td.moment{white-space:nowrap}td.value{min-width:8em}
 details{border:1px solid var(--line);border-radius:6px;margin:6px 0;padding:6px 10px}summary{cursor:pointer;min-height:28px}
 pre{white-space:pre-wrap;overflow-wrap:anywhere;font:12px/1.5 ui-monospace,monospace;margin:0}
 form{margin:1rem 0}input,button{font:inherit;padding:8px 10px;min-height:40px}

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { statusText } from '../cli/status-text.ts';
+import { fitText, statusText } from '../cli/status-text.ts';
 import { shownSources } from './overview.ts';
 import { type TroubledParts, troublesOf } from './troubles.ts';
 
@@ -150,6 +150,22 @@ describe('what page and terminal show', () => {
     expect(shown.at(-1)).toMatchObject({ more: 10_000, values: [] });
   });
 
+  it('has the time of day of what the gateway stamps with the time since its start, and no digits that are none', () => {
+    const quality = 'good' as const;
+    const values = [
+      { index: 2000, tag: 'single', value: Math.fround(21.1), quality },
+      { index: 2000.4, tag: 'count', value: 4294967295, quality },
+      { index: 2000, tag: 'a\nb', value: 'x\u202ey', quality },
+    ];
+    const [shown] = shownSources([{ name: 'press', index: 'time', values, offsetMs: now - 2000 }]);
+    const at = new Date(now).toISOString();
+    expect(shown!.values).toEqual([
+      { tag: 'single', value: '21.1000004', quality, at },
+      { tag: 'count', value: '4294967295', quality, at },
+      { tag: 'a b', value: 'x y', quality, at },
+    ]);
+  });
+
   const overview = (more: object) => ({
     status: {
       version: '1.2.3',
@@ -173,13 +189,40 @@ describe('what page and terminal show', () => {
     const text = statusText({
       ...overview({}),
       troubles: [{ grade: 'bad', text: 'the hub is not reached' }],
-      log: [{ level: 'warn', time: '2026-01-01T00:00:00.000Z', msg: 'a\u0007b' }],
+      log: [
+        {
+          level: 'warn',
+          time: '2026-01-01T00:00:00.000Z',
+          msg: 'a\u0007b',
+          source: 'press',
+          code: 'modbus-timeout',
+        },
+      ],
     });
+    expect(text).toContain('00:00:00 warn  a b source=press code=modbus-timeout');
     expect(text).toContain('!! the hub is not reached');
     expect(text).toMatch(/pre \[2Jss\s+backoff\s+5\s+1\s+none/);
     expect(text).not.toMatch(/^rule /m);
     // biome-ignore lint/suspicious/noControlCharactersInRegex: those are what is looked for.
     expect(text).not.toMatch(/[\u0007\u001b]/);
+  });
+
+  it('in a terminal that is small has the trouble, and says that there is more', () => {
+    const text = statusText({
+      ...overview({}),
+      troubles: [{ grade: 'bad', text: `the hub is not reached: ${'why '.repeat(40)}` }],
+      log: Array.from({ length: 8 }, () => ({ level: 'info', time: '2026-01-01T00:00:00.000Z', msg: 'x' })),
+    });
+    for (const rows of [1, 2, 8, 14, 24, 100]) {
+      const fitted = fitText(text, { rows, columns: 80 });
+      const taken = fitted
+        .split('\n')
+        .reduce((sum, line) => sum + Math.max(1, Math.ceil(line.length / 80)), 0);
+      expect(taken).toBeLessThanOrEqual(Math.max(1, rows - 1));
+      if (rows >= 8) expect(fitted).toContain('!! the hub is not reached');
+      expect(fitted === text).toBe(rows === 100);
+      expect(/\d+ more lines/.test(fitted)).toBe(rows !== 100);
+    }
   });
 
   it('in the terminal has a line for each rule, with what it did and what it refused', () => {
