@@ -92,10 +92,11 @@ describe.skipIf(missingPrograms('chromium'))('the status page', () => {
     await page.locator('td.good', { hasText: 'good' }).first().waitFor();
     expect([...asked].sort()).toEqual(['/', '/overview']);
     // Polled values have the gateway's time, in the words of the log: not that since its machine started.
-    const shown = await (await fetch(`${url()}/overview`)).json();
-    const at: string[] = shown.sources.flatMap((each: { values: { at: string }[] }) =>
-      each.values.map((v) => v.at),
-    );
+    const shown = (await (await fetch(`${url()}/overview`)).json()) as {
+      status: { time: string };
+      sources: { values: { at: string }[] }[];
+    };
+    const at = shown.sources.flatMap(({ values }) => values.map((value) => value.at));
     expect(new Set(at.map((time) => time.slice(0, 4)))).toEqual(new Set([shown.status.time.slice(0, 4)]));
     await page.getByText(/^as of \d\d:\d\d:\d\d UTC$/).waitFor();
     await keep('status-page');
