@@ -160,8 +160,9 @@ describe('deploy.sh', () => {
     `#!/bin/bash
 echo "$*" >> ${log}
 [ "$1 $2" = "group exists" ] && echo "\${GROUP_EXISTS:-false}"
+[ "$1 $2 $3" = "deployment group list" ] && echo "\${DEPLOYED:-0}"
 for a in "$@"; do case $a in @/tmp*|@${tmpdir()}*) cat "\${a#@}" > ${folder}/secrets.json;; esac; done
-exit 0
+[ "$1 $2 $3" != "deployment group create" ] || exit "\${FAILS:-0}"
 `,
   );
   chmodSync(az, 0o755);
@@ -189,14 +190,35 @@ exit 0
     expect(calls).not.toContain(password);
   });
 
-  it('makes up no password for what is there already, shows what would change, and says how it is used', async () => {
-    await expect(deploy(['rg', 'dev', 'image'], { GROUP_EXISTS: 'true' })).rejects.toMatchObject({
+  it('only looks with WHAT_IF: makes no group, tells no password, and the deployment after it is the first', async () => {
+    const look = (more: Record<string, string>) => deploy(['rg', 'dev', 'image'], { WHAT_IF: '1', ...more });
+    await expect(look({})).rejects.toMatchObject({
+      code: 2,
+      stderr: expect.stringContaining('az group create --name rg --location westeurope'),
+    });
+    expect(readFileSync(log, 'utf8')).toBe('group exists --name rg\n');
+    for (const deployed of ['0', '1'])
+      expect((await look({ GROUP_EXISTS: 'true', DEPLOYED: deployed })).stderr).toBe('');
+    expect(readFileSync(log, 'utf8')).toMatch(/deployment group what-if/);
+    expect(readFileSync(log, 'utf8')).not.toMatch(/ create /);
+    const first = await deploy(['rg', 'dev', 'image'], { GROUP_EXISTS: 'true' });
+    expect(first.stderr).toMatch(/DATABASE_PASSWORD=\w{32} .*\nAPI_TOKEN=\w{32} /);
+  });
+
+  it('tells what it made up although the deployment fails, since the database may have it', async () => {
+    await expect(deploy(['rg', 'dev', 'image'], { FAILS: '1' })).rejects.toMatchObject({
+      code: 1,
+      stderr: expect.stringMatching(/DATABASE_PASSWORD=\w{32} /),
+    });
+  });
+
+  it('makes up no password for what was deployed before, and says how it is used', async () => {
+    await expect(
+      deploy(['rg', 'dev', 'image'], { GROUP_EXISTS: 'true', DEPLOYED: '1' }),
+    ).rejects.toMatchObject({
       code: 2,
       stderr: expect.stringContaining('DATABASE_PASSWORD must be set'),
     });
-    const secrets = { DATABASE_PASSWORD: 'p'.repeat(16), API_TOKEN: 't'.repeat(16) };
-    await deploy(['rg', 'production', 'image'], { GROUP_EXISTS: 'true', WHAT_IF: '1', ...secrets });
-    expect(readFileSync(log, 'utf8')).toMatch(/deployment group what-if/);
     await expect(deploy(['rg', 'staging'])).rejects.toMatchObject({
       code: 2,
       stderr: expect.stringContaining("deploy.sh: 'staging' is no kind of deployment: dev or production"),

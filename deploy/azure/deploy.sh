@@ -4,7 +4,8 @@
 #   deploy/azure/deploy.sh GROUP dev|production IMAGE [LOCATION] [NAME=VALUE ...]
 #
 # DATABASE_PASSWORD and API_TOKEN come from the environment; at the first deployment both are made up where they are not set,
-# and are then told once. ALERT_WEBHOOK may be set. WHAT_IF=1 only shows what would change.
+# and are then told once. ALERT_WEBHOOK may be set. WHAT_IF=1 only shows what would change; the group has to
+# be there for that, and may be empty.
 set -euo pipefail
 
 usage() { sed -n '2,/^set/p' "$0" | sed '/^set/d; s/^# \{0,1\}//'; }
@@ -22,14 +23,21 @@ shift $(($# < 4 ? $# : 4))
 command -v az >/dev/null || { echo "the Azure CLI (az) is needed" >&2; exit 1; }
 
 exists=$(az group exists --name "$group")
-made=()
+# A look leaves nothing behind, and Azure gives none without a group.
+[ "$exists" = true ] || [ -z "${WHAT_IF:-}" ] ||
+  { echo "there is no group $group to look into: az group create --name $group --location $location" >&2; exit 2; }
+deployed=0
+[ "$exists" = false ] ||
+  deployed=$(az deployment group list --resource-group "$group" --query "[?name=='holdfast'] | length(@)" --output tsv)
 for name in DATABASE_PASSWORD API_TOKEN; do
   [ -z "${!name:-}" ] || continue
-  # Another password than before would lock the running detector out.
-  [ "$exists" = false ] || { echo "$name must be set: $group is there already" >&2; exit 2; }
   # Letters and digits: 32 of them.
   printf -v "$name" '%s' "$(openssl rand -base64 48 | tr -dc 'A-Za-z0-9' | cut -c1-32)"
-  made+=("$name")
+  [ -z "${WHAT_IF:-}" ] || continue
+  # Another password than before would lock the running detector out.
+  [ "$deployed" = 0 ] || { echo "$name must be set: it was deployed to $group before" >&2; exit 2; }
+  # Before anything can fail: the database may have it by then.
+  echo "$name=${!name}   (made up; keep it, it is shown this once)" >&2
 done
 
 # Secrets stand in a file that nobody else reads, never in arguments, which every process sees.
@@ -57,7 +65,3 @@ query=()
 [ "$verb" = what-if ] || query=(--query properties.outputs --output json)
 az deployment group "$verb" --resource-group "$group" --name holdfast --template-file "$here/azuredeploy.json" \
   --parameters "@$here/$kind.parameters.json" --parameters "@$secrets" ${1+--parameters "$@"} ${query[@]+"${query[@]}"}
-
-for name in ${made[@]+"${made[@]}"}; do
-  echo "$name=${!name}   (made up; keep it, it is shown this once)" >&2
-done
