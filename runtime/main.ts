@@ -12,6 +12,7 @@ import { noMetrics } from '../kernel/metrics.ts';
 import { createPrometheusMetrics } from '../kernel/prometheus.ts';
 import { systemRandom } from '../kernel/random.ts';
 import { adapterMetrics, createAdapters } from './adapters.ts';
+import { dropEmptyVariables } from './cli/empty-variables.ts';
 import { createProgram } from './cli/program.ts';
 import type { StartOptions } from './cli/run.ts';
 import { type ComposedModule, composeModule } from './compose.ts';
@@ -33,6 +34,7 @@ import { version } from './version.ts';
 
 // What this process makes is for its user alone: readings, configuration, keys.
 process.umask(0o077);
+dropEmptyVariables(process.env);
 
 const clock = systemClock;
 const random = systemRandom;

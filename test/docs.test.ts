@@ -178,6 +178,24 @@ it('every variable of the environment that is read is documented, and the other 
   expect([...inDocs].filter((name) => !everywhere.includes(name)).sort()).toEqual([]);
 });
 
+it.each([
+  { of: 'the module', title: 'Variables of the environment', folders: /^(runtime|kernel|wire)\// },
+  { of: 'the detector', title: 'Settings', folders: /^(cloud-lite|kernel|wire)\// },
+])(
+  'docs/OPERATIONS.md has a table of the variables of the environment that $of reads',
+  ({ title, folders }) => {
+    const section = read('docs/OPERATIONS.md')
+      .split(/^#{2,3} /m)
+      .find((text) => text.startsWith(`${title}\n`))!;
+    const listed = [...section.matchAll(/^\| (`.*?) \|/gm)].flatMap(
+      ([, cell]) => cell!.match(/HOLDFAST_\w+/g) ?? [],
+    );
+    const own = [...code].flatMap(([path, text]) => (folders.test(path) ? [text] : []));
+    const used = own.flatMap((text) => text.match(/\bHOLDFAST_[A-Z0-9_]+\b/g) ?? []);
+    expect([...new Set(listed)].sort()).toEqual([...new Set(used)].sort());
+  },
+);
+
 it('docs/OPERATIONS.md lists what a twin may lay over a file', () => {
   const [, list] = /What may be laid over a file is [^:]+:\s([^.]+(?:\.\w[^.]+)*)\. /.exec(
     read('docs/OPERATIONS.md'),

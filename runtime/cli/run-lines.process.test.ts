@@ -87,6 +87,17 @@ describe('a start that cannot be', () => {
       stderr: expect.stringMatching(/^<3> .* \[ERR\] - cannot start code=config-invalid .*no such file.*\n$/),
     });
     delete env.HOLDFAST_LOG_FORMAT;
+    // Empty ones count as not set; a level that there is not would be taken for none, and outdo that of the configuration.
+    env = { ...env, HOLDFAST_CONFIG_FROM: '', HOLDFAST_LOG_LEVEL: ' ', HOLDFAST_STATUS_TOKEN: '' };
+    await expect(holdfast('run', '--config', none)).rejects.toMatchObject({
+      stderr: expect.stringMatching(/nofile\.yaml: 1 problem\n.*there is no such file/),
+    });
+    env.HOLDFAST_LOG_LEVEL = 'DEBUG';
+    await expect(holdfast('run', '--config', none)).rejects.toMatchObject({
+      code: 2,
+      stderr: 'HOLDFAST_LOG_LEVEL must be one of debug, info, warn, error\n',
+    });
+    delete env.HOLDFAST_LOG_LEVEL;
     await expect(holdfast('run', '--stdout')).rejects.toMatchObject({ code: 2 });
     await expect(holdfast('run', '--config', site, '--stdout', '--to', none)).rejects.toMatchObject({
       code: 2,

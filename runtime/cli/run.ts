@@ -6,7 +6,7 @@ import type { ComposedModule } from '../compose.ts';
 import { ConfigError } from '../config/config-error.ts';
 import { type Identity, readIdentity } from '../config/identity.ts';
 import { dataFolderIn } from '../config/load.ts';
-import { type LogFormat, logFormats, readLogFormat } from '../health/log-format.ts';
+import { type LogFormat, logFormats, logLevels, readLogFormat, readLogLevel } from '../health/log-format.ts';
 import type { ProcessLog } from '../health/pino-log.ts';
 import { isOfClient, isOfNobody } from '../health/stray-errors.ts';
 import { fileExists } from '../time/synchronised-file.ts';
@@ -61,7 +61,12 @@ export async function runModule(options: RunOptions, parts: RunDependencies): Pr
     console.error(`HOLDFAST_LOG_FORMAT must be one of ${logFormats.join(', ')}`);
     return exitCodes.badInput;
   }
-  const log = parts.createLog(process.env.HOLDFAST_LOG_LEVEL ?? 'info', format);
+  const level = readLogLevel(process.env);
+  if (level === undefined) {
+    console.error(`HOLDFAST_LOG_LEVEL must be one of ${logLevels.join(', ')}`);
+    return exitCodes.badInput;
+  }
+  const log = parts.createLog(level, format);
   // First of all: as a container's first process, one without listeners would not hear its signals at all.
   const signals = listenForSignals();
   let module: ComposedModule | undefined;

@@ -21,7 +21,7 @@ export async function readIdentity(environment: Environment): Promise<Identity> 
   if (text !== undefined) return { kind: 'connection-string', connectionString: checked(text.trim()) };
   if (environment.IOTEDGE_WORKLOADURI) return { kind: 'iot-edge' };
   throw problem(
-    'no identity: run the module under IoT Edge, or set HOLDFAST_CONNECTION_STRING or HOLDFAST_CONNECTION_STRING_FILE',
+    'no identity: run the module under IoT Edge, set HOLDFAST_CONNECTION_STRING or HOLDFAST_CONNECTION_STRING_FILE, or run it without a hub (--stdout)',
   );
 }
 

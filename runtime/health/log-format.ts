@@ -17,6 +17,17 @@ export function readLogFormat(
   return isTerminal ? 'pretty' : 'json';
 }
 
+export const logLevels = ['debug', 'info', 'warn', 'error'] as const;
+export type SetLevel = (typeof logLevels)[number];
+
+/** As HOLDFAST_LOG_LEVEL says; undefined for another word. */
+export function readLogLevel(
+  environment: Readonly<Record<string, string | undefined>>,
+): SetLevel | undefined {
+  const wanted = environment.HOLDFAST_LOG_LEVEL;
+  return wanted ? logLevels.find((level) => level === wanted) : 'info';
+}
+
 /** Severities of syslog, and the names that edgeAgent and edgeHub write. */
 const edgeLevels: Readonly<Record<LogLevel, readonly [number, string]>> = {
   debug: [7, 'DBG'],
