@@ -79,6 +79,18 @@ it('every link of the documents leads somewhere', () => {
   expect(broken).toEqual([]);
 });
 
+it('a document names another one by a link', () => {
+  // Not where it tells what is new.
+  const bare = documents.flatMap((path) => {
+    if (path === 'CHANGELOG.md') return [];
+    const text = read(path)
+      .replace(/^```[\s\S]*?^```/gm, '')
+      .replace(/`[^`\n]*`|\[[^\]]*\]\([^)]*\)/g, '');
+    return [...text.matchAll(/\b(?:docs\/)?[A-Z]{3,}\.md\b/g)].map(([named]) => `${path}: ${named}`);
+  });
+  expect(bare).toEqual([]);
+});
+
 it('every file of the project that a document names is there', () => {
   const folders = ['wire', 'kernel', 'runtime', 'cloud-lite', 'lab', 'test', 'docs', 'scripts'];
   const runtimeFolders = globSync('runtime/*/', { cwd: root }).map((path) => path.replace(/^runtime\//, ''));
