@@ -56,9 +56,9 @@ function argumentsOf({ words }: DocumentCommand): readonly string[] | undefined 
   if (program === './holdfast') return words.slice(1);
   if (program === 'npx' && verb === 'holdfast') return words.slice(2);
   if (program !== 'docker') return undefined;
-  // `docker exec NAME holdfast ARG..`, `docker run .. IMAGE ARG..`
-  const at = verb === 'exec' ? 2 : verb === 'run' ? words.indexOf('IMAGE') : -1;
-  return at < 0 ? undefined : words.slice(verb === 'exec' ? at + 2 : at + 1);
+  // `docker exec [-it] NAME holdfast ARG..`, `docker run .. IMAGE ARG..`
+  const at = verb === 'exec' ? words.indexOf('holdfast') + 1 : verb === 'run' ? words.indexOf('IMAGE') : -1;
+  return at < 0 ? undefined : words.slice(at + 1);
 }
 
 /** The deployment of one gateway; with layers, that of a fleet's base with them. */
