@@ -1,3 +1,4 @@
+import { readFileSync } from 'node:fs';
 import { expect, test } from 'vitest';
 import { readSettings } from './settings.ts';
 
@@ -78,4 +79,25 @@ test('everything that is wrong is said at once, by name, without secrets', () =>
     }
     expect(message).not.toContain('secret-ke');
   }
+});
+
+test('docs/OPERATIONS.md says the default of each variable', () => {
+  const manual = readFileSync(new URL('../docs/OPERATIONS.md', import.meta.url), 'utf8');
+  const table = manual.split('### Settings\n')[1]!.split('\n### ')[0]!;
+  const { HOLDFAST_EVENTHUB_CONNECTION: _, HOLDFAST_HUB_CONNECTION: __, ...defaults } = readSettings(minimal);
+  const stated = new Map(
+    [...table.matchAll(/^\| (`[^|]*`) \| ([^|]*) \|/gm)].flatMap(([, names, cell]) =>
+      names!.match(/\w+/g)!.map((name) => [
+        name,
+        cell!
+          .trim()
+          .replace(/ \(.*\)$/, '')
+          .replaceAll('`', ''),
+      ]),
+    ),
+  );
+  const words = { HOLDFAST_INSTANCE: "the host's name", HOLDFAST_EARLIEST_TIME: '2020-01-01T00:00:00Z' };
+  const wanted = Object.entries({ ...defaults, ...words }).map(([name, value]) => [name, String(value)]);
+  expect(wanted.length).toBeGreaterThan(25);
+  expect(wanted.filter(([name, value]) => stated.get(name!) !== value)).toEqual([]);
 });

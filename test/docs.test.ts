@@ -142,6 +142,18 @@ it('every line of the log by which docs/OPERATIONS.md names a trouble is written
   expect(lines.filter((line) => !allCode.includes(line))).toEqual([]);
 });
 
+it('every JSON that a document shows can be read, alone or as a part of an object', () => {
+  const blocks = documents.flatMap((path) =>
+    [...read(path).matchAll(/^```json.*\n([\s\S]*?)^```/gm)].map(([, text]) => ({
+      path,
+      text: text!.trim(),
+    })),
+  );
+  expect(blocks.length).toBeGreaterThan(15);
+  for (const { path, text } of blocks)
+    expect(() => JSON.parse(text.startsWith('"') ? `{${text}}` : text), `${path}: ${text}`).not.toThrow();
+});
+
 it('every npm command that a document shows exists', () => {
   const { scripts } = JSON.parse(read('package.json')) as { scripts: Record<string, string> };
   const unknown = documents.flatMap((path) =>
