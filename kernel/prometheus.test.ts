@@ -45,6 +45,18 @@ describe('the exporter', () => {
     );
   });
 
+  it('says of the process what it is: an idle event loop has no lag, and no gauge the name of a counter', async () => {
+    const metrics = make();
+    await metrics.text();
+    const text = await metrics.text();
+    for (const [, value] of text.matchAll(
+      /^holdfast_nodejs_eventloop_lag_(?:min|p50|p99|max)_seconds(?:\{\})? (.+)$/gm,
+    ))
+      expect(Number(value)).toBe(0);
+    expect(text).toContain('holdfast_nodejs_eventloop_lag_p99_seconds');
+    for (const [, name] of text.matchAll(/^# TYPE (\S+) gauge$/gm)) expect(name).not.toMatch(/_total$/);
+  });
+
   it('reads series off the state as it is at each look: what is gone is not shown again', async () => {
     const metrics = make();
     const of = (source: string) => ({ name: 'connected', labels: { source }, value: 1 });

@@ -73,6 +73,12 @@ export function createPrometheusMetrics(options: PrometheusOptions): PrometheusM
   return new Exporter(options);
 }
 
+/** 0 between two looks that nothing was measured in: Node then has no number, or one of its largest. */
+function lagOf(measuredSeconds: number): number {
+  const lag = measuredSeconds - eventLoopLookMs / 1000;
+  return lag > 0 && lag < 1e9 ? lag : 0;
+}
+
 class Exporter implements PrometheusMetrics {
   readonly #registry = new Registry();
   readonly #families = new Map<string, Family>();
@@ -90,8 +96,23 @@ class Exporter implements PrometheusMetrics {
       prefix: 'holdfast_',
       eventLoopMonitoringPrecision: eventLoopLookMs,
     });
+    this.#correctDefaults();
     for (const [name, description] of Object.entries({ ...ownMetrics, ...catalogue }))
       this.#add(name, description);
+  }
+
+  #correctDefaults(): void {
+    // Gauges with the name of a counter, of which each is the sum of another gauge.
+    for (const name of ['active_handles', 'active_requests', 'active_resources'])
+      this.#registry.removeSingleMetric(`holdfast_nodejs_${name}_total`);
+    // Node measures from one look to the next, so that an idle process has a lag of one interval.
+    for (const name of ['min', 'max', 'mean', 'p50', 'p90', 'p99']) {
+      const gauge = this.#registry.getSingleMetric(`holdfast_nodejs_eventloop_lag_${name}_seconds`);
+      if (!(gauge instanceof Gauge)) continue;
+      const set: (labels: object, value: number) => void = gauge.set.bind(gauge);
+      const corrected = (labels: object, value: number) => set(labels, lagOf(value));
+      gauge.set = corrected as typeof gauge.set;
+    }
   }
 
   count(name: string, labels: Labels = none, by = 1): void {

@@ -6,6 +6,7 @@ import type { Clock } from '../kernel/clock.ts';
 import { codeOf, describeError } from '../kernel/errors.ts';
 import type { Log } from '../kernel/log.ts';
 import type { Metrics } from '../kernel/metrics.ts';
+import { momentOf } from '../kernel/moment.ts';
 import type { Sample } from '../kernel/prometheus.ts';
 import type { Random } from '../kernel/random.ts';
 import type { BodyOptions } from '../wire/body.ts';
@@ -57,8 +58,8 @@ export interface Edges {
   readonly metrics: Metrics;
   /** What was counted and `samples`, in Prometheus' form. Default: `/metrics` answers 404. */
   readonly metricsText?: ((samples: readonly Sample[]) => Promise<string>) | undefined;
-  /** Series of sources that are configured no more are forgotten. */
-  readonly onSources?: ((names: ReadonlySet<string>) => void) | undefined;
+  /** Series of what is configured no more are forgotten. */
+  readonly onReload?: ((config: Config) => void) | undefined;
   /** Opens the status to others than the gateway itself. */
   readonly statusToken?: string | undefined;
   /** The last lines of the log, for who looks at the status. */
@@ -137,8 +138,7 @@ type Parts = Disk & Intake & Outbound & Reports & { readonly rules: RulesHost };
 
 /** Builds and starts the whole module. @throws HoldfastError when it cannot start; nothing is left open then. */
 export async function composeModule(edges: Edges): Promise<ComposedModule> {
-  const startedAt = edges.clock.now();
-  const disk = await openDisk(edges);
+  const [started, disk] = [momentOf(edges.clock), await openDisk(edges)];
   try {
     const config = await disk.activeConfig.boot(disk.spool, edges.mayWait);
     edges.onLogLevel(config.logLevel);
@@ -148,7 +148,7 @@ export async function composeModule(edges: Edges): Promise<ComposedModule> {
     const acting = makeRules(edges, { ...disk, ...intake, ...outbound });
     const { rules } = acting;
     const write = makeWriteMethod(edges, acting, () => disk.activeConfig.config().remoteWrites);
-    const reports = makeReports({ ...edges, ...disk, ...intake, ...outbound, rules, write }, startedAt);
+    const reports = makeReports({ ...edges, ...disk, ...intake, ...outbound, rules, write }, started);
     return await run(edges, { ...disk, ...intake, ...outbound, ...reports, rules }, config);
   } catch (error) {
     await disk.spool.close();
@@ -381,7 +381,7 @@ async function applyTo(parts: Parts, edges: Edges, next: Config, plan: ReloadPla
   if (plan.status) await parts.server.listen(statusAddress(next, edges.isIotEdge ?? false));
   await parts.sources.change(plan.sources.removed, plan.sources.started);
   await parts.rules.change(next.rules, sourcesOfRules(next));
-  edges.onSources?.(new Set(next.sources.map(({ name }) => name)));
+  edges.onReload?.(next);
   parts.delayed.release();
   if (plan.forwarder) parts.forwarder.setLimits(forwarderLimitsOf(next));
   if (plan.uplink) parts.uplink.reconfigure(next.uplink);

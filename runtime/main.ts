@@ -23,6 +23,7 @@ import { edgeLabels } from './health/edge-labels.ts';
 import { metricCatalogue } from './health/metric-catalogue.ts';
 import { createProcessLog, type ProcessLog } from './health/pino-log.ts';
 import { openStartJournal } from './health/start-journal.ts';
+import { labelValuesOf } from './label-values.ts';
 import { createInputs } from './sources/inputs.ts';
 import { openSpoolKeys } from './spool/encryption/open-keys.ts';
 import { openSpool } from './spool/spool.ts';
@@ -68,7 +69,9 @@ async function startModule(options: StartOptions, log: ProcessLog): Promise<Comp
     log,
     metrics,
     metricsText: (samples) => metrics.text(samples),
-    onSources: (names) => metrics.keepOnly('source', names),
+    onReload: (config) => {
+      for (const [label, values] of Object.entries(labelValuesOf(config))) metrics.keepOnly(label, values);
+    },
     statusToken,
     recentLog: () => log.recent(),
     environment: process.env,

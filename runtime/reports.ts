@@ -1,4 +1,5 @@
 // What the module says about itself: the status that an operator asks for, the state in its twin, the status port.
+import { type Moment, wallTimeOf } from '../kernel/moment.ts';
 import { composeReported } from './health/reported-state.ts';
 import { createReporter, type Reporter } from './health/reporter.ts';
 import { createStatusPort, type StatusPort } from './health/status-port.ts';
@@ -22,8 +23,8 @@ export interface Reports {
   readonly stray: { count: number };
 }
 
-/** `startedAt`: of this process, epoch ms. */
-export function makeReports(parts: ReportParts, startedAt: number): Reports {
+/** `started`: this process. */
+export function makeReports(parts: ReportParts, started: Moment): Reports {
   const { clock, log, metrics, keys, metricsText, statusToken } = parts;
   const {
     activeConfig,
@@ -57,7 +58,7 @@ export function makeReports(parts: ReportParts, startedAt: number): Reports {
   const status = () => ({
     ...composeStatus({
       ...common(),
-      startedAt,
+      startedAt: wallTimeOf(started, clock),
       streams: windows.streams(),
       uplink: uplink.state(),
       forwarder: forwarder.state(),
@@ -68,7 +69,7 @@ export function makeReports(parts: ReportParts, startedAt: number): Reports {
     strayErrors: stray.count,
   });
   const reasons = () => notReady(sources.failed, spool.stats(), delayed.isWaiting, keys.problem);
-  const views = makeViews(parts, () => ({ sources: common().sources, status, notReady: reasons }), startedAt);
+  const views = makeViews(parts, () => ({ sources: common().sources, status, notReady: reasons }), started);
   const methods = createMethodRouter({
     host: uplink,
     jobs,

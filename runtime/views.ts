@@ -1,5 +1,6 @@
 // What can be looked at besides status and reported state: series for a collector, the overview for page and terminal, the bundle
 // for whoever is asked for help, and how an outage is told.
+import { type Moment, wallTimeOf } from '../kernel/moment.ts';
 import type { Sample } from '../kernel/prometheus.ts';
 import { type BundleParts, makeBundle, makeSmallBundle } from './health/bundle.ts';
 import { type FillRate, watchFillRate } from './health/fill-rate.ts';
@@ -7,6 +8,7 @@ import { createOutageLog, type OutageLog } from './health/outage-log.ts';
 import { maxShownLines, type Overview, shownSources } from './health/overview.ts';
 import { stateSamples } from './health/state-metrics.ts';
 import { troublesOf } from './health/troubles.ts';
+import { labelValuesOf } from './label-values.ts';
 import type { ReportParts } from './report-parts.ts';
 import { version } from './version.ts';
 
@@ -29,7 +31,7 @@ export interface Views {
   bundle(maxBytes?: number): Promise<Uint8Array | undefined>;
 }
 
-export function makeViews(parts: ReportParts, said: () => Said, startedAt: number): Views {
+export function makeViews(parts: ReportParts, said: () => Said, started: Moment): Views {
   const { clock, log, activeConfig, spool, uplink, forwarder } = parts;
   const unsent = () => {
     const [live, backlog] = [spool.depth('live'), spool.depth('backlog')];
@@ -53,7 +55,7 @@ export function makeViews(parts: ReportParts, said: () => Said, startedAt: numbe
     now: clock.now(),
     status: said().status(),
     config: activeConfig.config(),
-    metrics: await parts.metricsText?.(samplesOf(parts, said(), startedAt, fullInSeconds())),
+    metrics: await parts.metricsText?.(samplesOf(parts, said(), started, fullInSeconds())),
     log: parts.recentLog?.() ?? [],
     spool: spool.stats(),
     uplink: uplink.state(),
@@ -64,7 +66,7 @@ export function makeViews(parts: ReportParts, said: () => Said, startedAt: numbe
     fillRate,
     outages,
     fullInSeconds,
-    samples: () => samplesOf(parts, said(), startedAt, fullInSeconds()),
+    samples: () => samplesOf(parts, said(), started, fullInSeconds()),
     overview: () => overviewOf(parts, said(), fullInSeconds()),
     bundle: async (maxBytes) =>
       maxBytes === undefined
@@ -87,18 +89,20 @@ function samplesOf(
     forwarder,
   }: ReportParts,
   { sources, notReady }: Said,
-  startedAt: number,
+  started: Moment,
   fullInSeconds: number | undefined,
 ): readonly Sample[] {
+  const { stream: named } = labelValuesOf(activeConfig.config());
+  const stats = spool.stats();
   return stateSamples({
     version,
     now: clock.now(),
-    startedAt,
+    startedAt: wallTimeOf(started, clock),
     isReady: notReady().length === 0,
     configState: activeConfig.report().state,
     sources,
     failedSources: set.failed,
-    spool: spool.stats(),
+    spool: { ...stats, streams: stats.streams.filter(({ batchId }) => named.has(batchId)) },
     fullInSeconds,
     hasKeyProblem: keys.problem !== undefined,
     uplink: uplink.state(),

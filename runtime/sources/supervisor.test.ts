@@ -66,6 +66,25 @@ describe('the supervisor of a source', () => {
     await supervised.stop();
   });
 
+  it('is as long without a connection, and without readings, as time passed, whatever the wall clock was set to', async () => {
+    const { clock, source, supervised } = setUp();
+    supervised.start();
+    source.sample(clock.now(), { a: 1 }, true);
+    await clock.advance(2000);
+    source.lose(lost());
+    for (const byMs of [31_536_000_000, -400_000_000_000]) {
+      await clock.advance(5000);
+      clock.stepWall(byMs);
+    }
+    const { since, disconnectedSince, lastError, lastEventAt, lastReadingAt } = supervised.state();
+    const ages = [disconnectedSince, lastError?.at, lastEventAt, lastReadingAt].map(
+      (at) => clock.now() - at!,
+    );
+    expect(ages).toEqual([10_000, expect.any(Number), 12_000, 12_000]);
+    for (const at of [since, lastError!.at]) expect(clock.now() - at).toBeLessThanOrEqual(10_000);
+    await supervised.stop();
+  });
+
   it('calls a session lost that was there, and says of one that never was that there is none', async () => {
     const there = setUp();
     there.supervised.start();

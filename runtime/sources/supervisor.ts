@@ -6,6 +6,7 @@ import { type Clock, sleep } from '../../kernel/clock.ts';
 import { describeError, HoldfastError } from '../../kernel/errors.ts';
 import type { Log } from '../../kernel/log.ts';
 import type { Metrics } from '../../kernel/metrics.ts';
+import { type Moment, momentOf, wallTimeOf } from '../../kernel/moment.ts';
 import type { Random } from '../../kernel/random.ts';
 import type { Reading } from '../../wire/reading.ts';
 import { describeBreak, isOfClock } from './break-words.ts';
@@ -37,7 +38,7 @@ export interface SupervisorOptions {
   readonly stopLimitMs?: number;
 }
 
-/** All times are wall clock, epoch ms. */
+/** All times are epoch ms, by the wall clock as it is set now. */
 export interface SourceState {
   /** `held`: not asked for the time being, since there is no room for what it says. */
   readonly phase: 'connecting' | 'connected' | 'backoff' | 'held' | 'stopped';
@@ -89,7 +90,19 @@ export function superviseSource(options: SupervisorOptions): SupervisedSource {
   return new Supervisor(options);
 }
 
-type Mutable = { -readonly [K in keyof SourceState]: SourceState[K] };
+type Times = 'since' | 'disconnectedSince' | 'lastError' | 'lastBreak' | 'lastEventAt' | 'lastReadingAt';
+type Mutable = { -readonly [K in Exclude<keyof SourceState, Times | 'complaint'>]: SourceState[K] };
+
+/** Kept by the monotonic clock, so that a wall clock that is set ages nothing. */
+interface Moments {
+  since: Moment;
+  disconnectedSince: Moment | undefined;
+  lastError?: Omit<NonNullable<SourceState['lastError']>, 'at'> & { readonly at: Moment };
+  lastBreak?: Omit<NonNullable<SourceState['lastBreak']>, 'at'> & { readonly at: Moment };
+  /** Monotonic ms: noted at each event. */
+  lastEvent?: number;
+  lastReading?: number;
+}
 
 const counters = [
   'holdfast_source_sessions_total',
@@ -110,6 +123,7 @@ class Supervisor implements SupervisedSource {
   readonly #labels: { readonly source: string };
   readonly #lastValues = createLastValues();
   readonly #state: Mutable;
+  readonly #moments: Moments;
   readonly #breaks = new Repeated();
   #clockSaidAt = Number.NEGATIVE_INFINITY;
   readonly #stopping = new AbortController();
@@ -125,13 +139,11 @@ class Supervisor implements SupervisedSource {
     this.#options = options;
     this.#log = options.log;
     this.#labels = { source: options.name };
-    const since = options.clock.now();
+    const since = momentOf(options.clock);
+    this.#moments = { since, disconnectedSince: since };
     // At 0 from the start, so that the first step of each is seen.
     for (const counter of counters) options.metrics.count(counter, this.#labels, 0);
-    this.#state = {
-      ...{ phase: 'stopped', since, disconnectedSince: since },
-      ...{ sessions: 0, readings: 0, breaks: 0, abandoned: 0 },
-    };
+    this.#state = { phase: 'stopped', sessions: 0, readings: 0, breaks: 0, abandoned: 0 };
   }
 
   start(): void {
@@ -158,7 +170,22 @@ class Supervisor implements SupervisedSource {
 
   state(): SourceState {
     const complaint = this.source.complaint?.();
-    return { ...this.#state, ...(complaint !== undefined && { complaint }) };
+    return { ...this.#state, ...this.#times(), ...(complaint !== undefined && { complaint }) };
+  }
+
+  #times(): Pick<SourceState, Times> {
+    const { clock } = this.#options;
+    const { since, disconnectedSince, lastError, lastBreak, lastEvent, lastReading } = this.#moments;
+    const at = (moment: Moment) => wallTimeOf(moment, clock);
+    const ago = (monotonic: number) => Math.round(clock.now() - (clock.monotonic() - monotonic));
+    return {
+      since: at(since),
+      ...(disconnectedSince && { disconnectedSince: at(disconnectedSince) }),
+      ...(lastError && { lastError: { ...lastError, at: at(lastError.at) } }),
+      ...(lastBreak && { lastBreak: { ...lastBreak, at: at(lastBreak.at) } }),
+      ...(lastEvent !== undefined && { lastEventAt: ago(lastEvent) }),
+      ...(lastReading !== undefined && { lastReadingAt: ago(lastReading) }),
+    };
   }
 
   lastValues(): readonly Reading[] {
@@ -209,7 +236,7 @@ class Supervisor implements SupervisedSource {
         onEvent: () => this.#onEvent(),
         onReadings: (readings, isLate) => {
           this.#state.readings += readings.length;
-          this.#state.lastReadingAt = clock.now();
+          this.#moments.lastReading = clock.monotonic();
           metrics.count('holdfast_source_readings_total', this.#labels, readings.length);
           if (!isLate) this.#lastValues.take(readings);
         },
@@ -223,7 +250,7 @@ class Supervisor implements SupervisedSource {
   }
 
   #onEvent(): void {
-    this.#state.lastEventAt = this.#options.clock.now();
+    this.#moments.lastEvent = this.#options.clock.monotonic();
     if (this.#state.phase !== 'connecting') return;
     this.#state.sessions += 1;
     this.#options.metrics.count('holdfast_source_sessions_total', this.#labels);
@@ -236,7 +263,7 @@ class Supervisor implements SupervisedSource {
     metrics.count('holdfast_source_breaks_total', this.#labels);
     const recent = this.#breaks.note(clock.monotonic());
     const words = describeBreak(reason, this.#options.breaks);
-    this.#state.lastBreak = { reason, words, at: clock.now(), recent };
+    this.#moments.lastBreak = { reason, words, at: momentOf(clock), recent };
     if (isOfClock(reason)) this.#onClockSet(reason, words);
     if (!this.#breaks.isToBeSaid(clock.monotonic())) {
       this.#log.debug({ reason }, 'observation broken');
@@ -273,8 +300,8 @@ class Supervisor implements SupervisedSource {
   #onLost(error: unknown, session: Session): void {
     const code = error instanceof HoldfastError ? error.code : 'source-failed';
     const message = describeError(error);
-    const isNew = this.#state.lastError?.message !== message || session.events > 0;
-    this.#state.lastError = { code, message, at: this.#options.clock.now() };
+    const isNew = this.#moments.lastError?.message !== message || session.events > 0;
+    this.#moments.lastError = { code, message, at: momentOf(this.#options.clock) };
     // The same failure every 30 s for a month is one line to an operator, not a full disk.
     // One that never brought anything was never there to be lost.
     const what = session.events > 0 ? 'session lost' : 'no session';
@@ -284,13 +311,13 @@ class Supervisor implements SupervisedSource {
 
   #enter(phase: SourceState['phase']): void {
     if (this.#state.phase === phase) return;
-    const now = this.#options.clock.now();
-    if (phase === 'connected') delete this.#state.disconnectedSince;
+    const now = momentOf(this.#options.clock);
+    if (phase === 'connected') this.#moments.disconnectedSince = undefined;
     // A source that is told to start was not without a connection while it was not to have one.
     else if (this.#state.phase === 'connected' || this.#state.phase === 'stopped')
-      this.#state.disconnectedSince = now;
+      this.#moments.disconnectedSince = now;
     this.#state.phase = phase;
-    this.#state.since = now;
+    this.#moments.since = now;
     if (phase === 'connected') this.#log.info({}, 'connected');
   }
 }

@@ -304,7 +304,7 @@ class DurableSpool implements Spool {
     const reason = await this.#continuity?.hear(told ?? {}, core, streams);
     this.#open().lanes.hubHeard();
     if (reason === undefined) return;
-    await this.#keepRepair({ reason });
+    await this.#keepRepair({ reason, isRollback: true });
     for (const listener of this.#lostListeners) listener();
   }
 

@@ -6,6 +6,7 @@
 import type { Clock } from '../../kernel/clock.ts';
 import { describeError, HoldfastError } from '../../kernel/errors.ts';
 import type { Log } from '../../kernel/log.ts';
+import { momentOf, wallTimeOf } from '../../kernel/moment.ts';
 import { decodeBody, encodeBody } from '../../wire/body.ts';
 import type { WireMessage } from '../../wire/mini-batch.ts';
 import type { EdgeUplink } from './edge-uplink.ts';
@@ -45,8 +46,11 @@ export function createLineUplink({ sink, clock, log }: LineUplinkOptions): EdgeU
   let writing: Promise<void> | undefined;
   let isStopped = false;
 
-  const set = (next: UplinkState) => {
-    state = next;
+  /** Of the last change. */
+  let changed = momentOf(clock);
+  const set = (next: Omit<UplinkState, 'since'>) => {
+    changed = momentOf(clock);
+    state = { ...next, since: changed.wall };
     for (const listener of listeners) listener(state);
   };
 
@@ -69,11 +73,11 @@ export function createLineUplink({ sink, clock, log }: LineUplinkOptions): EdgeU
   return {
     start() {
       if (isStopped || state.connected) return;
-      set({ connected: true, since: clock.now(), sink: sink.name });
+      set({ connected: true, sink: sink.name });
       // No hub knows of an earlier life of this spool.
       for (const listener of reportedListeners) listener({});
     },
-    state: () => state,
+    state: () => ({ ...state, since: wallTimeOf(changed, clock) }),
     onState(listener) {
       listeners.add(listener);
       return () => listeners.delete(listener);
@@ -107,8 +111,7 @@ export function createLineUplink({ sink, clock, log }: LineUplinkOptions): EdgeU
     reconfigure() {},
     async stop() {
       isStopped = true;
-      if (state.connected)
-        set({ connected: false, since: clock.now(), diagnosis: 'stopped', sink: sink.name });
+      if (state.connected) set({ connected: false, diagnosis: 'stopped', sink: sink.name });
       await writing;
       await sink.close();
     },

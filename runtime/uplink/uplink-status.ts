@@ -4,6 +4,7 @@ import type { Clock } from '../../kernel/clock.ts';
 import { codeOf } from '../../kernel/errors.ts';
 import type { Log } from '../../kernel/log.ts';
 import type { Metrics } from '../../kernel/metrics.ts';
+import { momentOf, wallTimeOf } from '../../kernel/moment.ts';
 import { type Diagnose, explainFailure } from './diagnose.ts';
 import type { EdgeTarget } from './edge-client.ts';
 import type { UplinkState } from './uplink.ts';
@@ -30,16 +31,20 @@ export function createUplinkStatus(options: UplinkStatusOptions): UplinkStatus {
   const { clock, log, metrics } = options;
   const listeners = new Set<(state: UplinkState) => void>();
   let state: UplinkState = { connected: false, since: clock.now(), diagnosis: 'not connected yet' };
+  /** Of the last change: a wall clock that is set makes no outage longer. */
+  let changed = momentOf(clock);
+  const heldMs = () => Math.round(clock.monotonic() - changed.now);
   let diagnosing = false;
   let diagnosedAt = Number.NEGATIVE_INFINITY;
   /** Grows with each connection: a diagnosis that comes later is about the past. */
   let epoch = 0;
 
-  const set = (next: UplinkState) => {
-    state = next;
+  const set = (next: Omit<UplinkState, 'since'>) => {
+    if (next.connected !== state.connected) changed = momentOf(clock);
+    state = { ...next, since: wallTimeOf(changed, clock) };
     for (const listener of listeners) {
       try {
-        listener(next);
+        listener(state);
       } catch (error) {
         log.error(
           { code: codeOf(error, 'unexpected-trouble'), err: error },
@@ -75,7 +80,7 @@ export function createUplinkStatus(options: UplinkStatusOptions): UplinkStatus {
   }
 
   return {
-    state: () => state,
+    state: () => ({ ...state, since: wallTimeOf(changed, clock) }),
     onState(listener) {
       listeners.add(listener);
       return () => listeners.delete(listener);
@@ -83,15 +88,15 @@ export function createUplinkStatus(options: UplinkStatusOptions): UplinkStatus {
     connected() {
       epoch++;
       diagnosedAt = Number.NEGATIVE_INFINITY;
-      log.info({ afterMs: clock.now() - state.since }, 'uplink connected');
-      set({ connected: true, since: clock.now() });
+      log.info({ afterMs: heldMs() }, 'uplink connected');
+      set({ connected: true });
     },
     lost(cause, target) {
       if (state.connected) {
         const diagnosis = explainFailure(cause);
-        log.info({ reason: diagnosis, heldMs: clock.now() - state.since }, 'uplink lost');
+        log.info({ reason: diagnosis, heldMs: heldMs() }, 'uplink lost');
         metrics.count('holdfast_uplink_losses_total');
-        set({ connected: false, since: clock.now(), diagnosis });
+        set({ connected: false, diagnosis });
         // The next attempt usually succeeds; only a failed one is worth a look.
         return;
       }
@@ -99,7 +104,7 @@ export function createUplinkStatus(options: UplinkStatusOptions): UplinkStatus {
     },
     stopped() {
       epoch++;
-      if (state.connected) set({ connected: false, since: clock.now(), diagnosis: 'stopped' });
+      if (state.connected) set({ connected: false, diagnosis: 'stopped' });
       else state = { ...state, diagnosis: 'stopped' };
     },
   };

@@ -6,7 +6,7 @@ export interface UplinkState {
   readonly connected: boolean;
   /** Without a hub: where messages go instead. */
   readonly sink?: string;
-  /** Wall clock, epoch ms, of the last change. */
+  /** When it changed last, epoch ms, by the wall clock as it is set now. */
   readonly since: number;
   /** Why not connected, for people: what, where and what to do. */
   readonly diagnosis?: string;

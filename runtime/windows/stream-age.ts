@@ -1,15 +1,6 @@
 // How long ago a stream had come as far as it has.
-import type { Clock } from '../../kernel/clock.ts';
+import type { Moment } from '../../kernel/moment.ts';
 import type { StreamStart } from './window-store.ts';
-
-export interface Moment {
-  /** Monotonic ms. */
-  readonly now: number;
-  /** Epoch ms. */
-  readonly wall: number;
-}
-
-export const momentOf = (clock: Clock): Moment => ({ now: clock.monotonic(), wall: clock.now() });
 
 /** `start`: as it was when the stream was `opened`. `furtherAt`: when it came further since, monotonic ms. */
 export function ageOf(

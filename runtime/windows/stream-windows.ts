@@ -14,6 +14,7 @@
 //   readings, and claims nothing.
 // - A source that breaks the port's rules gets a break, and is told so: the hole says what is not known.
 import { isDeepStrictEqual } from 'node:util';
+import type { Moment } from '../../kernel/moment.ts';
 import { isIndex } from '../../wire/index-position.ts';
 import type { Reading } from '../../wire/reading.ts';
 import type { Window } from '../../wire/window.ts';
@@ -26,7 +27,7 @@ import { createPace, type Pace } from './pace.ts';
 import { type Intake, takeIn } from './reading-intake.ts';
 import { type ReadingsLater, withReadings } from './reading-log.ts';
 import { SizeEstimate } from './size-estimate.ts';
-import { ageOf, type Moment } from './stream-age.ts';
+import { ageOf } from './stream-age.ts';
 import type { StreamChange, StreamStart } from './window-store.ts';
 import type { StreamWindowsOptions } from './windows-api.ts';
 

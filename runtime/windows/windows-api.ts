@@ -2,11 +2,11 @@
 import type { Clock } from '../../kernel/clock.ts';
 import type { Log } from '../../kernel/log.ts';
 import type { Metrics } from '../../kernel/metrics.ts';
+import type { Moment } from '../../kernel/moment.ts';
 import type { Reading } from '../../wire/reading.ts';
 import type { IndexKind, Window } from '../../wire/window.ts';
 import type { SourceSink } from '../sources/source.ts';
 import type { PaceKind } from './pace.ts';
-import type { Moment } from './stream-age.ts';
 import type { StreamStart, WindowStore } from './window-store.ts';
 
 export interface WindowLimits {

@@ -12,9 +12,9 @@
 // its bound, then events are dropped and observation counts as broken: a hole, not a silent loss.
 import type { Timer } from '../../kernel/clock.ts';
 import { codeOf, describeError, HoldfastError } from '../../kernel/errors.ts';
+import { momentOf } from '../../kernel/moment.ts';
 import type { Window } from '../../wire/window.ts';
 import type { SourceEvent, SourceSink } from '../sources/source.ts';
-import { momentOf } from './stream-age.ts';
 import { StreamWindows } from './stream-windows.ts';
 import { defaultLimits } from './window-limits.ts';
 import type { EncodedWindow, StreamChange, StreamStart } from './window-store.ts';

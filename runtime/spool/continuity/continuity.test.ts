@@ -254,6 +254,8 @@ describe('a folder that was put back', () => {
     const spool = await open(folder);
     await spool.compareWithHub({ spool: 'other', start: 1, commits: 1 });
     expect(spool.stats().continuity).toMatchObject({ state: 'lost', reason: expect.stringMatching(/other/) });
+    // Whole, as that of a gateway that was replaced: no card is to be blamed.
+    expect(spool.stats().repair).toMatchObject({ isRollback: true });
     await spool.close();
   });
 });
