@@ -210,10 +210,10 @@ applicationUri |  | urn:maker:server | URI of the server to use, where endpoint 
 security |  | {mode: SignAndEncrypt} | How the connection is secured
 security.mode |  | SignAndEncrypt | best: the strongest that the server offers
 security.policy |  | Basic256Sha256 | Only this one. Default: the strongest that the server offers
-identity |  | {kind: user, name: reader, passwordFile: /run/secrets/opcua} | Who the module is to the server
+identity |  | {kind: user, name: reader, passwordFile: /data/secrets/opcua} | Who the module is to the server
 identity.kind |  | user | Anonymous, a user, or a certificate
 identity.name |  | reader | Name of the user
-identity.passwordFile |  | /run/secrets/opcua | File with the password
+identity.passwordFile |  | /data/secrets/opcua | File with the password
 identity.passwordEnvironment |  | OPCUA_PASSWORD | Variable of the environment with the password
 identity.certificateFile |  | /data/opcua/user.pem | Certificate, PEM or DER
 identity.keyFile |  | /data/opcua/user.key | Its private key, PEM

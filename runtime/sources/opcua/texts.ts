@@ -38,7 +38,7 @@ export const opcuaTexts: AdapterTexts = {
     tags:
       # \`holdfast browse FILE oven\` lists what there is.
       - {name: setpoint, node: "ns=2;s=Oven.SetPoint"}
-    #identity: {kind: user, name: reader, passwordFile: /run/secrets/opcua}
+    #identity: {kind: user, name: reader, passwordFile: /data/secrets/opcua}
     #history: {}           # the server's own history answers for what was missed
 `,
   },
