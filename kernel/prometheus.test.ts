@@ -5,6 +5,7 @@ const catalogue = {
   polls_total: { type: 'counter', help: 'Polls.', labels: ['source'] },
   breaks_total: { type: 'counter', help: 'Breaks.' },
   depth_bytes: { type: 'gauge', help: 'Depth.' },
+  alerts_total: { type: 'counter', help: 'Alerts.', labels: ['kind'], values: ['silent', 'lost'] },
   connected: { type: 'gauge', help: 'Connected.', labels: ['source'] },
   send_seconds: { type: 'histogram', help: 'Sends.', labels: ['lane'] },
 } as const;
@@ -30,6 +31,10 @@ describe('the exporter', () => {
     const metrics = make();
     expect(await lines(metrics, 'breaks_total', [])).toEqual(['breaks_total 0']);
     expect(await lines(metrics, 'depth_bytes', [])).toEqual([]);
+    expect(await lines(metrics, 'alerts_total', [])).toEqual([
+      'alerts_total{kind="silent"} 0',
+      'alerts_total{kind="lost"} 0',
+    ]);
     metrics.gauge('depth_bytes', 7);
     expect(await lines(metrics, 'depth_bytes', [])).toEqual(['depth_bytes 7']);
   });

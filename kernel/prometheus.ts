@@ -12,6 +12,8 @@ export interface MetricDescription {
   readonly help: string;
   /** Names of its labels; all of them stand on each series. Default: none. */
   readonly labels?: readonly string[];
+  /** Of a counter with one label: values that are known beforehand. It is at 0 for each from the start, so that its first step is seen. */
+  readonly values?: readonly string[];
 }
 
 export type MetricCatalogue = Readonly<Record<string, MetricDescription>>;
@@ -168,6 +170,7 @@ class Exporter implements PrometheusMetrics {
     this.#families.set(name, { description, exported, byObject: new WeakMap(), byKey: new Map() });
     // Without labels a counter is there at 0, so that its first step is seen. Of a gauge nothing is known yet.
     if (type === 'counter' && labels.length === 0) this.count(name, none, 0);
+    for (const value of description.values ?? []) this.count(name, { [labels[0]!]: value }, 0);
   }
 
   #cell(name: string, labels: Labels): Cell | undefined {

@@ -105,6 +105,10 @@ describe.skipIf(isMissing)('a Prometheus that watches', () => {
     const [series] = await query('count({job="holdfast", __name__=~"holdfast_.+"})');
     expect(series!.value).toBeGreaterThan(100);
     expect(series!.value).toBeLessThan(400);
+    for (const port of [module.statusPort, new URL(detector.url).port]) {
+      const input = await (await fetch(`http://127.0.0.1:${port}/metrics`)).text();
+      execFileSync('promtool', ['check', 'metrics'], { input });
+    }
     // Until the connection is up there is one alarm, and what waits for a minute is told of from then on.
     await eventually(async () => [...(await firing('gw1')), ...(await firing('cloud'))].length === 0);
   });

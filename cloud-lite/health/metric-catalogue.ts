@@ -1,5 +1,7 @@
 // Every metric of the detector. docs/METRICS.md is made from it; a test holds it against what the code counts.
 import type { MetricCatalogue } from '../../kernel/prometheus.ts';
+import { setAsideReasons } from '../ingest/classify.ts';
+import { alertKinds } from './alerts.ts';
 
 export const metricCatalogue = {
   holdfast_streams: { type: 'gauge', help: 'Streams in the ledger.' },
@@ -36,6 +38,7 @@ export const metricCatalogue = {
     type: 'counter',
     help: 'Messages that were not taken into the ledger, by reason.',
     labels: ['reason'],
+    values: setAsideReasons,
   },
   holdfast_ingest_failures_total: { type: 'counter', help: 'Times that reading the hub failed.' },
   holdfast_ingest_sessions_lost_total: {
@@ -61,5 +64,10 @@ export const metricCatalogue = {
     labels: ['outcome'],
   },
   holdfast_sweep_failures_total: { type: 'counter', help: 'Sweeps for gaps that failed.' },
-  holdfast_alerts_total: { type: 'counter', help: 'Alerts raised, by kind.', labels: ['kind'] },
+  holdfast_alerts_total: {
+    type: 'counter',
+    help: 'Alerts raised, by kind.',
+    labels: ['kind'],
+    values: alertKinds,
+  },
 } as const satisfies MetricCatalogue;

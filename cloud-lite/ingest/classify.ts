@@ -5,26 +5,28 @@ import { type ParsedMessage, parseMessage } from '../../wire/message.ts';
 import { isStorable } from '../database/storable.ts';
 import type { Arrival } from '../ledger/arrival.ts';
 import type { ReceivedEvent } from './event-source.ts';
-import type { Implausible } from './plausible.ts';
+import { implausibleReasons } from './plausible.ts';
 
-export type SetAsideReason =
+export const setAsideReasons = [
   /** A twin change, a lifecycle event: the hub's own messages. */
-  | 'not-telemetry'
+  'not-telemetry',
   /** No device, or no module, behind it: something else writes to this event hub. */
-  | 'no-device'
-  | 'not-a-mini-batch'
+  'no-device',
+  'not-a-mini-batch',
   /** What a rule sent to another module: a route upstream names every output of the module. */
-  | 'rule-action'
+  'rule-action',
   /** No honest clock or counter says it (plausible.ts). */
-  | Implausible['reason']
+  ...implausibleReasons,
   /** The message is taken, but not its word that the stream began so far back. */
-  | 'implausible-start'
+  'implausible-start',
   /** The stream is ordered by something else than this message says. */
-  | 'index-changed'
+  'index-changed',
   /** The database took the batch without it, and not with it. */
-  | 'refused-by-database'
+  'refused-by-database',
   /** The hub, or its client, gave something that is no event: without a time, say (sound-event.ts). */
-  | 'damaged-event';
+  'damaged-event',
+] as const;
+export type SetAsideReason = (typeof setAsideReasons)[number];
 
 export type Classified =
   | { readonly kind: 'arrival'; readonly arrival: Arrival }

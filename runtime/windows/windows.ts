@@ -169,6 +169,8 @@ class AllWindows implements Windows {
     const { log, metrics, clock } = this.#options;
     const { batchId, index } = options;
     const labels = { stream: batchId };
+    // At 0 from the start, so that the first step of each is seen: that it counts is loss.
+    metrics.count('holdfast_windows_readings_dropped_total', labels, 0);
     return new StreamWindows({
       batchId,
       index,

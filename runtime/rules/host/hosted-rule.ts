@@ -61,7 +61,9 @@ export class HostedRule {
 
   constructor(options: HostedRuleOptions) {
     this.#options = options;
-    const { compiled, inputs, clock } = options;
+    const { compiled, inputs, clock, metrics } = options;
+    // At 0 from the start, so that the first is seen.
+    metrics.count('holdfast_rules_halts_total', { rule: compiled.name }, 0);
     this.#uncertain = new UncertainInput(compiled);
     this.#origins = new Origins(inputs, clock.monotonic());
     this.#engine = compiled.start();
