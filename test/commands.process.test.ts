@@ -208,6 +208,16 @@ describe('the documents', () => {
     expect(wrong).toEqual([]);
   });
 
+  it('of the lab say with --help how they are used', async () => {
+    const { scripts } = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8')) as {
+      scripts: Record<string, string>;
+    };
+    const mains = new Set(Object.values(scripts).flatMap((each) => /^node (lab\/\S+)/.exec(each)?.[1] ?? []));
+    expect(mains.size).toBeGreaterThan(5);
+    for (const main of mains)
+      expect((await run(process.execPath, [main, '--help'], { cwd: root })).stdout, main).toMatch(/^Usage: /);
+  });
+
   it('build images from files that there are', () => {
     const builds = of('docker').filter(({ words }) => words.includes('build'));
     expect(builds.length).toBeGreaterThan(1);

@@ -1,10 +1,8 @@
 // Measures what is claimed, beside its limit or its peers in the same run.
 //
-//   npm run bench -- NAME [--json] [--quick] [--folder DIR]
-//
 // A bench is one file beside this one, exporting `bench`; adding one is adding a line here.
 import { tmpdir } from 'node:os';
-import { parseArgs } from 'node:util';
+import { Argument, Command } from 'commander';
 import type { Bench } from './harness/bench.ts';
 import { describeMachine } from './harness/machine.ts';
 import { toJson, toText } from './harness/print.ts';
@@ -20,22 +18,17 @@ const benches: Readonly<Record<string, () => Promise<{ bench: Bench }>>> = {
   footprint: () => import('./footprint.ts'),
 };
 
-const { values, positionals } = parseArgs({
-  allowPositionals: true,
-  options: {
-    json: { type: 'boolean', default: false },
-    quick: { type: 'boolean', default: false },
-    folder: { type: 'string', default: tmpdir() },
-  },
-});
-const name = positionals[0] ?? '';
-const load = benches[name];
-if (load === undefined || positionals.length !== 1) {
-  console.error(
-    `usage: npm run bench -- ${Object.keys(benches).join('|')} [--json] [--quick] [--folder DIR]`,
-  );
-  process.exit(2);
-}
+const command = new Command('npm run bench --')
+  .description('Measures what is claimed, beside its limit or its peers in the same run.')
+  .addArgument(new Argument('<name>', 'the benchmark').choices(Object.keys(benches)))
+  .showHelpAfterError()
+  .option('--quick', 'a short run', false)
+  .option('--folder <dir>', 'measures the disk under it', tmpdir())
+  .option('--json', 'one line of JSON', false)
+  .parse();
+const values = command.opts<{ quick: boolean; folder: string; json: boolean }>();
+const name = command.args[0]!;
+const load = benches[name]!;
 process.once('SIGINT', () => process.exit(130));
 process.once('SIGTERM', () => process.exit(143));
 

@@ -1,23 +1,27 @@
 // `npm run rings`: a fleet of gateways gets configurations in rings, good and bad ones, and the detector shows it.
-//
-//   --gateways N   of all rings together (2000): a fiftieth in the first ring, a fifth in the second, the rest in the third
-//   --pictures DIR the dashboard's page after each roll-out
-//   --json         one line of JSON
-import { parseArgs } from 'node:util';
+import { Command } from 'commander';
 import { ensureDashboard } from '../../cloud-lite/dashboard/build.ts';
 import { openBrowser } from '../../cloud-lite/dashboard/testing/browser.ts';
+import { wholeNumber } from '../plant/process-frame.ts';
 import { RingsLab } from './lab.ts';
 import { playScenarios } from './scenarios.ts';
 
-const { values } = parseArgs({
-  options: {
-    gateways: { type: 'string', default: '2000' },
-    pictures: { type: 'string' },
-    json: { type: 'boolean', default: false },
-  },
-});
-const count = Number(values.gateways);
-if (!(Number.isInteger(count) && count >= 3 && count <= 10_000)) {
+const values = new Command('npm run rings --')
+  .description(
+    'A fleet of gateways gets configurations in rings, good and bad ones, and the detector shows it.',
+  )
+  .option(
+    '--gateways <n>',
+    'of all rings: a fiftieth in the first, a fifth in the second, the rest in the third',
+    wholeNumber,
+    2000,
+  )
+  .option('--pictures <folder>', "the dashboard's page after each roll-out")
+  .option('--json', 'one line of JSON', false)
+  .parse()
+  .opts<{ gateways: number; pictures?: string; json: boolean }>();
+const count = values.gateways;
+if (count < 3 || count > 10_000) {
   console.error('--gateways must be 3 to 10000');
   process.exit(2);
 }

@@ -1,35 +1,45 @@
 // `npm run sim`: lives through simulated worlds, and says what they are guilty of.
-//
-//   --seed N --seeds M     worlds N to N + M - 1 (1, 1)
-//   --database             the real detectors on PGlite, instead of the model of one
-//   --sabotage NAME | all  with a planted bug: how many worlds it takes to find it
-//   --trace LINES          so many last lines of what happened
-//   --exhaustive           one small workload of the spool alone, cut off at each operation, in each state of the disk
-//   --coverage             which fault met which state, as a table
-//   --json                 one line of JSON
-import { parseArgs } from 'node:util';
+import { Command, Option } from 'commander';
 import type { Database } from '../../../cloud-lite/database/database.ts';
 import { emptyDatabase, openTestDatabase } from '../../../cloud-lite/testing/databases.ts';
+import { wholeNumber } from '../../plant/process-frame.ts';
 import { runExhaustively } from '../exhaustive.ts';
 import { sumOf, tableOf } from './meetings.ts';
 import { circumstancesOf, planted } from './planted.ts';
 import { shrink } from './shrink.ts';
 import { type RunResult, runWorld } from './world.ts';
 
-const { values } = parseArgs({
-  options: {
-    seed: { type: 'string', default: '1' },
-    seeds: { type: 'string', default: '1' },
-    database: { type: 'boolean', default: false },
-    sabotage: { type: 'string' },
-    trace: { type: 'string', default: '40' },
-    exhaustive: { type: 'boolean', default: false },
-    coverage: { type: 'boolean', default: false },
-    json: { type: 'boolean', default: false },
-  },
-});
-const first = Number(values.seed);
-const count = Number(values.seeds);
+const values = new Command('npm run sim --')
+  .description('Lives through simulated worlds, and says what they are guilty of.')
+  .option('--seed <n>', 'the first world', wholeNumber, 1)
+  .option('--seeds <n>', 'so many worlds, from that one on', wholeNumber, 1)
+  .option('--database', 'the real detectors on PGlite, instead of the model of one', false)
+  .addOption(
+    new Option(
+      '--sabotage <name>',
+      'with a planted bug, or all of them: how many worlds it takes to find it',
+    ).choices(['all', ...Object.keys(planted)]),
+  )
+  .option('--trace <lines>', 'so many last lines of what happened', wholeNumber, 40)
+  .option(
+    '--exhaustive',
+    'one small workload of the spool alone, cut off at each operation, in each state of the disk',
+    false,
+  )
+  .option('--coverage', 'which fault met which state, as a table', false)
+  .option('--json', 'one line of JSON', false)
+  .parse()
+  .opts<{
+    seed: number;
+    seeds: number;
+    database: boolean;
+    sabotage?: string;
+    trace: number;
+    exhaustive: boolean;
+    coverage: boolean;
+    json: boolean;
+  }>();
+const { seed: first, seeds: count } = values;
 /** A bug is looked for in so many worlds, unless `--seeds` says more. */
 const sabotageSeeds = Math.max(count, 12);
 
@@ -80,10 +90,10 @@ async function live(): Promise<number> {
 
 async function one(seed: number, database: Database | undefined): Promise<RunResult> {
   if (database !== undefined) await emptyDatabase(database);
-  const result = await runWorld({ seed, database, keep: Number(values.trace) });
+  const result = await runWorld({ seed, database, keep: values.trace });
   if (!values.json) console.log(describe(result));
   if (result.findings.length > 0 && database === undefined) {
-    const least = await shrink(result, { keep: Number(values.trace) });
+    const least = await shrink(result, { keep: values.trace });
     console.error(`seed ${seed} fails with these faults alone:`);
     for (const fault of least.faults) console.error(`  ${JSON.stringify(fault)}`);
     for (const line of least.trace) console.error(line);
