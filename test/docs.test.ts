@@ -4,6 +4,7 @@ import { dirname, join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { alertKinds } from '../cloud-lite/health/alerts.ts';
 import { overlaid } from '../runtime/config/overlay.ts';
+import { live } from '../runtime/config/reload-plan.ts';
 import { root } from './support/source-tree.ts';
 
 const read = (path: string) => readFileSync(join(root, path), 'utf8');
@@ -219,6 +220,14 @@ it.each([
     expect([...new Set(listed)].sort()).toEqual([...new Set(used)].sort());
   },
 );
+
+it('docs/OPERATIONS.md says what becomes of a change while the module runs, of each setting that counts then', () => {
+  const [, table] = read('docs/OPERATIONS.md').split('| changed | effect |');
+  const named = [...table!.split('\n\n')[0]!.matchAll(/^\| ([^|]*) \|/gm)].flatMap(([, cell]) =>
+    [...cell!.matchAll(/`(\w+)[^`]*`/g)].map(([, name]) => name),
+  );
+  expect([...live].filter((name) => !named.includes(name))).toEqual([]);
+});
 
 it('docs/OPERATIONS.md lists what a twin may lay over a file', () => {
   const [, list] = /What may be laid over a file is [^:]+:\s([^.]+(?:\.\w[^.]+)*)\. /.exec(

@@ -27,7 +27,8 @@ export interface ReloadPlan {
   readonly atNextStart: readonly string[];
 }
 
-const live: ReadonlySet<string> = new Set([
+/** Top-level settings of which a change counts, or is refused, while the module runs. */
+export const live: ReadonlySet<string> = new Set([
   'dataFolder',
   'sources',
   'windows',

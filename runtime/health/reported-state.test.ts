@@ -1,3 +1,4 @@
+import { readFileSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
 import { silentLog } from '../../kernel/log.ts';
 import { VirtualClock } from '../../kernel/testing/virtual-clock.ts';
@@ -28,6 +29,19 @@ const parts = (more: Partial<ReportedParts> = {}): ReportedParts => ({
 });
 
 describe('what the module reports of itself', () => {
+  it('stands in docs/OPERATIONS.md, each property with its fields', () => {
+    const manual = readFileSync(new URL('../../docs/OPERATIONS.md', import.meta.url), 'utf8');
+    const section = manual.split('### Reported properties\n')[1]!.split('\n## ')[0]!;
+    const rows = new Map(
+      [...section.matchAll(/^\| `(\w+)` \| (.*) \|$/gm)].map(([, name, text]) => [name!, text!]),
+    );
+    const state = composeReported(parts());
+    expect([...rows.keys()]).toEqual(Object.keys(state));
+    for (const [name, value] of Object.entries(state))
+      if (typeof value === 'object' && name !== 'config')
+        for (const field of Object.keys(value!)) expect(rows.get(name), name).toContain(`\`${field}\``);
+  });
+
   it('stays small with a thousand sources, those in trouble first', () => {
     const sources = Array.from({ length: 1000 }, (_, at) => ({
       name: `${'n'.repeat(120)}${at}`,
