@@ -270,6 +270,19 @@ describe('answering', () => {
     expect(disk.queued).toMatchObject([{ window: window(0, 100), void: 'no-history', requestId: 'r1' }]);
   });
 
+  test('what the gateway removed unsent stays evicted, also for who asks because the declaration never arrived', async () => {
+    const disk = new FakeDisk();
+    disk.stream('press');
+    disk.keep('press', window(20, 50), [], 'archived', 'evicted');
+    const { jobs, clock } = await bench({ disk, sources: () => 'no-history' });
+    await jobs.request(request(0, 100));
+    expect((await finished(jobs, clock))?.voids).toEqual([
+      { window: window(0, 20), reason: 'no-history' },
+      { window: window(20, 50), reason: 'evicted' },
+      { window: window(50, 100), reason: 'no-history' },
+    ]);
+  });
+
   test('a stream whose source is missing for a moment, as in a reload, is not declared lost', async () => {
     const history = fakeHistory({ readings: readings(0, 100), pageSize: 100 });
     let present = false;

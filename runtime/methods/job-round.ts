@@ -6,16 +6,17 @@
 // the store by then. Then the archive is looked through, and what it holds counts as answered. So what is left below the
 // frontier is in no window, and in none to come; what lies beyond is later.
 import type { Clock } from '../../kernel/clock.ts';
-import { type Coverage, intersection } from '../../wire/coverage.ts';
-import type { VoidReason } from '../../wire/mini-batch.ts';
+import { type Coverage, intersection, normalise, subtract } from '../../wire/coverage.ts';
+import type { Window } from '../../wire/window.ts';
 import type { SourceHistory } from '../sources/source.ts';
 import { archivePass } from './archive-pass.ts';
 import type { Frontier, HistoryAnswer } from './backfill-jobs-api.ts';
 import type { BackfillStore, JobOutput, JobRecord } from './backfill-store.ts';
 import type { CutLimits } from './history-batches.ts';
 import { historyPass } from './history-pass.ts';
-import { type JobChange, remainingOf, settledOf } from './job-ranges.ts';
+import { type JobChange, remainingOf, settledOf, type VoidRange } from './job-ranges.ts';
 import { latePass } from './late-pass.ts';
+import { storedIn } from './stored-in.ts';
 
 export interface RoundOptions {
   readonly store: Pick<BackfillStore, 'find' | 'findLate' | 'stream'>;
@@ -112,10 +113,24 @@ async function answerFromHistory(
   return 'complete';
 }
 
-/** Declares `pieces` lost, after archive and history were asked. */
+/**
+ * Declares `pieces` lost, after archive and history were asked. What the gateway removed unsent it has declared so: that stays
+ * the reason, also where the declaration never arrived.
+ */
 async function declareVoid(pieces: Coverage, options: RoundOptions): Promise<void> {
   const { batchId, index } = options.job();
-  const reason: VoidReason = 'no-history';
-  const voids = pieces.map((window) => ({ window, reason }));
-  await options.save({ voids }, { voids: voids.map(({ window }) => ({ batchId, index, window, reason })) });
+  const evicted = intersection(pieces, await evictedIn(pieces, options));
+  const voids: readonly VoidRange[] = [
+    ...evicted.map((window) => ({ window, reason: 'evicted' as const })),
+    ...subtract(pieces, evicted).map((window) => ({ window, reason: 'no-history' as const })),
+  ];
+  await options.save({ voids }, { voids: voids.map((each) => ({ batchId, index, ...each })) });
+}
+
+async function evictedIn(pieces: Coverage, { store, job, limits }: RoundOptions): Promise<Coverage> {
+  const evicted: Window[] = [];
+  for (const piece of pieces)
+    for await (const { window, void: reason } of storedIn(job().batchId, piece, store, limits.archivePage))
+      if (reason === 'evicted') evicted.push(window);
+  return normalise(evicted);
 }
