@@ -1,5 +1,6 @@
 // What the module says about itself: the status that an operator asks for, the state in its twin, the status port.
 import { type Moment, wallTimeOf } from '../kernel/moment.ts';
+import { maxShownEntries } from './health/overview.ts';
 import { composeReported } from './health/reported-state.ts';
 import { createReporter, type Reporter } from './health/reporter.ts';
 import { createStatusPort, type StatusPort } from './health/status-port.ts';
@@ -55,9 +56,9 @@ export function makeReports(parts: ReportParts, started: Moment): Reports {
     clock: siteClock.state(),
     config: activeConfig.report(),
   });
-  const status = () => ({
+  const status = (maxListed?: number) => ({
     ...composeStatus({
-      ...common(),
+      ...{ ...common(), maxListed },
       startedAt: wallTimeOf(started, clock),
       streams: windows.streams(),
       uplink: uplink.state(),
@@ -73,7 +74,7 @@ export function makeReports(parts: ReportParts, started: Moment): Reports {
   const methods = createMethodRouter({
     host: uplink,
     jobs,
-    status,
+    status: () => status(),
     write: parts.write,
     bundle: (maxBytes) => views.bundle(maxBytes),
     forget: (batchId) => learned.forget(batchId),
@@ -95,7 +96,7 @@ export function makeReports(parts: ReportParts, started: Moment): Reports {
     log,
   });
   const server = createStatusPort({
-    status,
+    status: () => status(maxShownEntries),
     notReady: reasons,
     overview: () => views.overview(),
     bundle: async () => (await views.bundle())!,

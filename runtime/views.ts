@@ -5,7 +5,7 @@ import type { Sample } from '../kernel/prometheus.ts';
 import { type BundleParts, makeBundle, makeSmallBundle } from './health/bundle.ts';
 import { type FillRate, watchFillRate } from './health/fill-rate.ts';
 import { createOutageLog, type OutageLog } from './health/outage-log.ts';
-import { maxShownLines, type Overview, shownSources } from './health/overview.ts';
+import { maxShownEntries, maxShownLines, type Overview, shownSources } from './health/overview.ts';
 import { stateSamples } from './health/state-metrics.ts';
 import { troublesOf } from './health/troubles.ts';
 import { labelValuesOf } from './label-values.ts';
@@ -16,7 +16,8 @@ import { version } from './version.ts';
 export interface Said {
   readonly sources: Parameters<typeof stateSamples>[0]['sources'] &
     Parameters<typeof troublesOf>[0]['sources'];
-  readonly status: () => Record<string, unknown>;
+  /** Lists so many of each kind at most. */
+  readonly status: (most?: number) => Record<string, unknown>;
   readonly notReady: () => readonly string[];
 }
 
@@ -51,9 +52,9 @@ export function makeViews(parts: ReportParts, said: () => Said, started: Moment)
     onState: (listener) => uplink.onState(listener),
     waiting: () => ({ ...unsent(), fullInSeconds: fullInSeconds() }),
   });
-  const bundleParts = async (): Promise<BundleParts> => ({
+  const bundleParts = async (most?: number): Promise<BundleParts> => ({
     now: clock.now(),
-    status: said().status(),
+    status: said().status(most),
     config: activeConfig.config(),
     metrics: await parts.metricsText?.(samplesOf(parts, said(), started, fullInSeconds())),
     log: parts.recentLog?.() ?? [],
@@ -70,7 +71,7 @@ export function makeViews(parts: ReportParts, said: () => Said, started: Moment)
     overview: () => overviewOf(parts, said(), fullInSeconds()),
     bundle: async (maxBytes) =>
       maxBytes === undefined
-        ? makeBundle(await bundleParts())
+        ? makeBundle(await bundleParts(maxShownEntries))
         : makeSmallBundle(await bundleParts(), maxBytes),
   };
 }
@@ -146,7 +147,7 @@ function overviewOf(
   });
   const sinceMachineStart = clock.now() - siteClock.local.now();
   return {
-    status: status(),
+    status: status(maxShownEntries),
     troubles,
     notReady: notReady(),
     fullInSeconds: fullInSeconds ?? null,

@@ -187,9 +187,12 @@ function listenForSignals(): Signals {
  * - An unhandled rejection is logged: it comes from a library, and the part that uses the library has its own timeouts.
  * - An exception out of the Azure client's event handlers costs the connection.
  * - A reset of a connection that nobody listens to costs nothing.
+ * - A warning of Node's is a line of the log: Node itself writes two, of no format.
  * - Any other exception is a defect that leaves unknown damage: the process ends, and starts again from the journal.
  */
 function surviveStrayErrors(log: ProcessLog, module: () => ComposedModule | undefined): void {
+  process.removeAllListeners('warning');
+  process.on('warning', ({ name, message }) => log.info({ reason: `${name}: ${message}` }, 'Node warns'));
   process.on('unhandledRejection', (reason) => {
     log.error(
       {

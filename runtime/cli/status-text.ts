@@ -58,6 +58,7 @@ export function statusText({ status, troubles, fullInSeconds, log }: Overview): 
     ...columns([
       ['source', 'state', 'readings', 'breaks', 'last reading'],
       ...told.sources
+        .toSorted((a, b) => Number(a.phase === 'connected') - Number(b.phase === 'connected'))
         .slice(0, maxSources)
         .map(({ name, phase, readings, breaks, lastReadingAgeMs: age }) => [
           clean(name),

@@ -146,6 +146,50 @@ describe('the bundle', () => {
     expect(JSON.parse(files['config.json']!).sources[0].name).toBe('oven');
   });
 
+  it.each([
+    ['an OPC UA password in a variable of any name', 'signed in with Sommer2026! in vain', 'Sommer2026!'],
+    ['the password of a proxy, decoded', 'the proxy refused pr0xy/Pass', 'pr0xy/Pass'],
+    ['a variable with a line end', 'token trailing-token-1 refused', 'trailing-token-1'],
+    ['a token as user', 'at https://ghp_Abcdef0123456789@host/x', 'ghp_Abcdef0123456789'],
+    ['a token that signs itself', 'got eyJhbGciOiJI.eyJzdWIiOi.abc-DEF', 'eyJzdWIiOi'],
+    ['a key of an interface', 'X-Api-Key: ak-77f1c2d3', 'ak-77f1c2d3'],
+    ['a key of storage', 'primaryKey=Zm9vYmFyYmF6 failed', 'Zm9vYmFyYmF6'],
+    ['a passphrase', 'passphrase: correcthorse', 'correcthorse'],
+    ['a PIN', 'PIN=4711 refused', '4711'],
+    ['a cookie', 'Set-Cookie: sid=abcdef; Path=/', 'abcdef'],
+    ['an answer to a challenge', 'Digest username="u", response="6629fae4"', '6629fae4'],
+    ['XML', '<Password>xmlPW12</Password>', 'xmlPW12'],
+  ])('takes out %s', async (_what, text, planted) => {
+    const environment = {
+      PLANT_LOGIN: 'Sommer2026!',
+      HTTPS_PROXY: 'http://corp:pr0xy%2FPass@proxy:3128',
+      HOLDFAST_STATUS_TOKEN: 'trailing-token-1\n',
+    };
+    const config = {
+      sources: [{ identity: { kind: 'user', name: 'u', passwordEnvironment: 'PLANT_LOGIN' } }],
+    };
+    const log = [line(text, { reason: text, deep: [text] })];
+    const files = unpack(
+      await makeBundle(
+        parts({ environment, config, log, status: { problem: text }, uplink: { diagnosis: text } }),
+      ),
+    );
+    expect(Object.values(files).join('\n')).not.toContain(planted);
+    expect(JSON.parse(files['log.jsonl']!)).toMatchObject({ level: 'warn', reason: expect.any(String) });
+    expect(files['config.json']).toContain('PLANT_LOGIN');
+  });
+
+  it('takes out all that stands below a secret name', async () => {
+    const status = {
+      passwords: ['first-one'],
+      password: { value: 'second-one' },
+      key: { file: '/k', id: 'key-7' },
+    };
+    const text = unpack(await makeBundle(parts({ status })))['status.json']!;
+    expect(text).not.toMatch(/first-one|second-one/);
+    expect(JSON.parse(text).key).toEqual({ file: '/k', id: 'key-7' });
+  });
+
   it('takes out a secret alone, of which another form begins alike', async () => {
     const password = 'a-long-password+and/more=';
     const clean = withoutSecrets(`opc.tcp://user:${password}@10.0.0.7:4840`, [

@@ -37,6 +37,8 @@ const maxValues = 2000;
 const maxOfOne = 200;
 const maxValueChars = 80;
 export const maxShownLines = 100;
+/** Sources, streams, rules: whoever stands before the gateway sees all of a large site. */
+export const maxShownEntries = 5000;
 
 export function shownSources(
   sources: readonly {

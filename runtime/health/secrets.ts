@@ -6,6 +6,10 @@ import { readSmallFile } from '../../kernel/small-file.ts';
 type Environment = Readonly<Record<string, string | undefined>>;
 
 const secretName = /key|secret|token|passw|credential|connection_?string|\bpin\b|\bsas\b|signature/i;
+/** Settings that say in which variable of the environment a secret is. */
+const namesVariable = /env(?:ironment)?$/i;
+/** Whatever is below these is secret, too. */
+const secretBelow = /passw|secret|token|credential/i;
 const maxFileBytes = 64 * 1024;
 /** Shorter values would take half of all texts out with them. */
 const leastChars = 6;
@@ -18,13 +22,16 @@ export async function collectSecrets(environment: Environment, config: unknown):
   const found = new Set<string>();
   const files = new Set<string>();
   for (const [name, value] of Object.entries(environment)) {
-    if (!value || !secretName.test(name)) continue;
+    if (!value) continue;
+    // Of a proxy, a database: whatever the variable is called.
+    for (const password of passwordsIn(value)) found.add(password);
+    if (!secretName.test(name)) continue;
     if (name.endsWith('_FILE')) files.add(value);
-    else found.add(value);
+    else found.add(value.trim());
   }
   walk(config, (path, value) => {
-    if (path.at(-1) === 'env' || path.at(-1)?.endsWith('Env')) {
-      const secret = environment[value];
+    if (namesVariable.test(path.at(-1) ?? '')) {
+      const secret = environment[value]?.trim();
       if (secret) found.add(secret);
     } else if (/file$/i.test(path.at(-1) ?? '') && path.some((part) => secretName.test(part)))
       files.add(value);
@@ -39,14 +46,16 @@ export async function collectSecrets(environment: Environment, config: unknown):
 }
 
 /** The value without them: each text within it by itself, before anything is written as JSON, whose escapes would hide some. */
-export function valueWithoutSecrets(value: unknown, secrets: readonly string[]): unknown {
-  if (typeof value === 'string') return withoutSecrets(value, secrets);
-  if (Array.isArray(value)) return value.map((item) => valueWithoutSecrets(item, secrets));
+export function valueWithoutSecrets(value: unknown, secrets: readonly string[], isSecret = false): unknown {
+  if (typeof value === 'string') return isSecret ? replacement : withoutSecrets(value, secrets);
+  if (Array.isArray(value)) return value.map((item) => valueWithoutSecrets(item, secrets, isSecret));
   if (typeof value !== 'object' || value === null) return value;
   return Object.fromEntries(
     Object.entries(value).map(([name, inner]) => {
-      const isSecret = secretName.test(name) && typeof inner === 'string' && !/file$|env$/i.test(name);
-      return [withoutSecrets(name, secrets), isSecret ? replacement : valueWithoutSecrets(inner, secrets)];
+      const isNamed = secretName.test(name) && !/file$/i.test(name) && !namesVariable.test(name);
+      const isObject = typeof inner === 'object' && !Array.isArray(inner);
+      const isBelow = isNamed && (!isObject || secretBelow.test(name));
+      return [withoutSecrets(name, secrets), valueWithoutSecrets(inner, secrets, isSecret || isBelow)];
     }),
   );
 }
@@ -78,16 +87,33 @@ export function withoutSecrets(text: string, secrets: readonly string[]): string
         replacement,
       )
       .replace(
-        /((?:SharedAccessKey|AccountKey|sig|password|pwd|passwd|secret|token)(?:\\*["'])?\s*[=:]\s*(?:\\*["'])?)[^\s;&"'\\,}]{3,}/gi,
+        /((?:(?:SharedAccess|(?:api|access|account|primary|secondary|private)[-_]?)key|sig|password|passphrase|pwd|passwd|secret|token|credentials?|\b(?:pass|pin)(?=\s*=))(?:\\*["'])?\s*[=:]\s*(?:\\*["'])?)[^\s;&"'\\,}]{3,}/gi,
         `$1${replacement}`,
       )
+      .replace(/(<[\w:]*(?:password|secret|token)[\w:]*>)[^<\s]{3,}/gi, `$1${replacement}`)
+      .replace(/\b((?:set-)?cookie:\s*|digest\s+(?=\w+=))[^\s"'[][^'\n]*/gi, `$1${replacement}`)
+      // A token of the form that signs itself.
+      .replace(/\beyJ[\w-]{5,}\.[\w-]{5,}\.[\w-]*/g, replacement)
       .replace(
         /\b(Bearer|Basic|SharedAccessSignature)\s+(?!\[secret\])[\w+/=.%&:-]{6,}/gi,
         `$1 ${replacement}`,
       )
       // A password may itself hold a slash or an @.
       .replace(/(:\/\/[^\s/:@"]+):[^\s"']+@/g, `$1:${replacement}@`)
+      // A token in place of a user.
+      .replace(/(:\/\/)[^\s/:@"'[]{16,}@/g, `$1${replacement}@`)
   );
+}
+
+/** As an address has it, and as whoever signs in has it. */
+function passwordsIn(text: string): string[] {
+  return [...text.matchAll(/:\/\/[^\s/:@"]*:([^\s"']+)@/g)].flatMap(([, password = '']) => {
+    try {
+      return [password, decodeURIComponent(password)];
+    } catch {
+      return [password];
+    }
+  });
 }
 
 /** The forms in which a secret may appear: as it is, line by line, within JSON, within a URL; and the key of a connection string. */

@@ -109,7 +109,9 @@ export const pageScript = `
     ]);
     var states = {};
     status.sources.forEach(function (each) { states[each.name] = each; });
-    var boxes = view.sources.map(function (each) { return source(each, states[each.name] || { phase: 'running' }); });
+    var isUp = function (each) { return states[each.name] && states[each.name].phase === 'connected'; };
+    var inTrouble = view.sources.filter(function (each) { return !isUp(each); });
+    var boxes = inTrouble.concat(view.sources.filter(isUp)).map(function (each) { return source(each, states[each.name] || { phase: 'not listed' }); });
     status.failedSources.forEach(function (each) { boxes.push(el('p', each.name + ' cannot run: ' + each.reason, 'bad')); });
     fill('sources', boxes.length ? boxes : [el('p', 'none is configured', 'soft')]);
     fill('lanes', [table(['lane', 'messages', 'size', 'oldest'], Object.keys(spool.lanes).map(function (lane) {

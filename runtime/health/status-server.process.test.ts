@@ -12,7 +12,7 @@ const start = async (notReady: readonly string[] = []) => {
 };
 const get = async (path: string, method = 'GET') => {
   const response = await fetch(`http://127.0.0.1:${server.port}${path}`, { method });
-  return { status: response.status, body: await response.json() };
+  return { status: response.status, body: method === 'HEAD' ? undefined : await response.json() };
 };
 /** Connected, with the beginning of a request that never ends. */
 const halfOpen = async () => {
@@ -35,6 +35,7 @@ test.each([
   ['/readyz', 'GET', ['no hub'], 503, { ready: false, reasons: ['no hub'] }],
   ['/status?full', 'GET', [], 200, { depth: 1 }],
   ['/other', 'GET', [], 404, { error: 'known paths: / /status /overview /bundle /metrics /healthz /readyz' }],
+  ['/healthz', 'HEAD', [], 200, undefined],
   ['/healthz', 'POST', [], 405, { error: 'only GET' }],
 ] as const)('%s by %s with %o in the way is %i', async (path, method, notReady, status, body) => {
   await start(notReady);

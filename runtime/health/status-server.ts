@@ -66,7 +66,11 @@ async function respond(
   answers: StatusAnswers,
 ): Promise<void> {
   const path = (request.url ?? '').split('?')[0]!;
-  if (request.method !== 'GET') return answer(response, 405, { error: 'only GET' });
+  // Node sends no body in answer to HEAD.
+  if (request.method !== 'GET' && request.method !== 'HEAD') {
+    response.setHeader('allow', 'GET, HEAD');
+    return answer(response, 405, { error: 'only GET' });
+  }
   switch (path) {
     case '/healthz':
       return answer(response, 200, { ok: true });

@@ -87,12 +87,12 @@ function ofDisk({ spool, keyProblem }: TroubledParts): Trouble[] {
 }
 
 function ofUplink({ now, uplink, waitingFor, spool, fullInSeconds }: TroubledParts): Trouble[] {
-  if (uplink.connected) {
-    const pause = waitingFor === undefined ? undefined : pauses[waitingFor];
-    return pause === undefined ? [] : [poor(pause)];
-  }
   const messages = (spool.lanes.live?.messages ?? 0) + (spool.lanes.backlog?.messages ?? 0);
   const room = fullInSeconds === undefined ? '' : `; the room lasts ${durationText(fullInSeconds * 1000)}`;
+  if (uplink.connected) {
+    const pause = waitingFor === undefined ? undefined : pauses[waitingFor];
+    return pause === undefined ? [] : [poor(`${pause}; ${messages} messages wait${room}`)];
+  }
   const why = uplink.diagnosis ?? 'no reason known yet';
   return [
     bad(

@@ -73,4 +73,11 @@ test('however much there is, the report fits into a method’s answer', () => {
   });
   expect(Buffer.byteLength(JSON.stringify(report))).toBeLessThan(128 * 1024);
   expect(report).toMatchObject({ totals: { sources: 2_000, streams: 2_000 }, jobs: { open: 2_000 } });
+  // Whoever stands before the gateway sees all of them.
+  const all = composeStatus({
+    ...parts,
+    maxListed: 5000,
+    sources: many.map((i) => ({ ...parts.sources[0]!, name: `${i}` })),
+  });
+  expect(all.sources).toHaveLength(2_000);
 });

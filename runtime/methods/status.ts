@@ -63,15 +63,17 @@ export interface StatusParts {
   readonly clock?: { readonly trusted: boolean; readonly reason?: string };
   readonly config?: object;
   readonly rules?: readonly object[];
+  /** Entries of each kind beyond this are counted, not listed. */
+  readonly maxListed?: number | undefined;
 }
 
-/** Entries beyond this are counted, not listed: an answer has at most 128 KiB. */
-const maxListed = 150;
+/** For an answer to a method, which has at most 128 KiB. */
+const fewEntries = 150;
 const maxListedJobs = 20;
 
 /** Times as ISO 8601 UTC, ages in ms, windows as pairs of index texts. */
 export function composeStatus(parts: StatusParts): Record<string, unknown> {
-  const { now } = parts;
+  const { now, maxListed = fewEntries } = parts;
   const { streams: stored = [], lanes, ...spool } = parts.spool;
   return {
     version: parts.version,

@@ -17,13 +17,15 @@ async function bench(limits: Partial<ForwarderLimits> = {}, connected = true) {
   const clock = new VirtualClock();
   const uplink = createFakeUplink(() => clock.now());
   const lanes = createFakeLanes(() => clock.now());
+  const said: string[] = [];
+  const say = (level: string) => (_: object, text: string) => void said.push(`${level} ${text}`);
   const forwarder = createForwarder({
     uplink,
     lanes,
     clock,
     random: seededRandom(3),
     limits,
-    log: silentLog,
+    log: { ...silentLog, warn: say('warn'), info: say('info') },
     metrics: noMetrics,
   });
   if (connected) uplink.start();
@@ -32,7 +34,7 @@ async function bench(limits: Partial<ForwarderLimits> = {}, connected = true) {
   const sent = () => uplink.received.map(({ messageId }) => Number(messageId.slice(1)));
   const fill = (lane: LaneName, count: number, bytes?: number) =>
     Array.from({ length: count }, () => lanes.add(lane, bytes));
-  return { clock, uplink, lanes, forwarder, sent, fill };
+  return { clock, uplink, lanes, forwarder, sent, fill, said };
 }
 
 describe('moving', () => {
@@ -285,8 +287,8 @@ describe('refusals', () => {
     }
   });
 
-  test('a quota that is used up is asked about once a minute, and said to be', async () => {
-    const { clock, uplink, fill, forwarder } = await bench();
+  test('a quota that is used up is asked about once a minute, and said to be, as is its end', async () => {
+    const { clock, uplink, fill, forwarder, said } = await bench();
     let asked = 0;
     uplink.onSend = () => {
       asked++;
@@ -299,6 +301,14 @@ describe('refusals', () => {
     expect(asked - before).toBeLessThanOrEqual(121);
     expect(asked - before).toBeGreaterThanOrEqual(59);
     expect(forwarder.state().waitingFor).toBe('quota');
+    expect(new Set(said)).toEqual(
+      new Set(["warn the hub's quota of this day is used up: what is read waits in the spool"]),
+    );
+    uplink.onSend = () => 'accept';
+    await clock.advance(120_000);
+    expect(said.filter((text) => text.startsWith('info'))).toEqual([
+      'info the hub takes messages again: what waited is being sent',
+    ]);
   });
 });
 
