@@ -198,7 +198,7 @@ export async function askModule(
 }
 
 /**
- * Reads the answer to `status` (OPERATIONS.md, "Direct methods"): what it says of a stream. Whatever cannot be read as
+ * Reads the answer to `status` (docs/METHODS.md): what it says of a stream. Whatever cannot be read as
  * one says only that the module is there; an error does not.
  */
 export function readStatus({ status, payload }: Extract<MethodOutcome, { kind: 'answered' }>) {

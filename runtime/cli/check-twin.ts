@@ -16,7 +16,6 @@ import { loadOver, type Overlay, overlayProblems } from '../config/overlay.ts';
 import type { PlaceOf, Problem } from '../config/problem-text.ts';
 import { type RawProblem, toProblem } from '../config/problems.ts';
 import { twinWish } from '../config/twin-wish.ts';
-import { defaultRetention } from '../spool/retention/config.ts';
 
 /** A manifest has twins of other modules, too. */
 const maxBytes = 4 * 1024 * 1024;
@@ -24,8 +23,10 @@ const maxBytes = 4 * 1024 * 1024;
 export interface CheckedTwin {
   /** What the module makes of it; undefined of settings alone, whose file was not named. */
   readonly loaded: LoadedConfig | undefined;
-  /** What it says besides: the twin's use, and what does not fit together. */
+  /** What it says besides: the twin's use. */
   readonly notes: readonly string[];
+  /** 0: not known. */
+  readonly edgeHubKeepsMs: number;
 }
 
 /**
@@ -69,8 +70,8 @@ export async function checkTwin(file: string, module: string, over?: string): Pr
     notes: [
       `The twin holds ${used} of ${maxTwinBytes.desired} bytes (${share}).`,
       ...(wish.kind === 'settings' ? [settingsNote(wish.overlay, over)] : []),
-      ...(loaded === undefined ? [] : keptTooShort(content, loaded)),
     ],
+    edgeHubKeepsMs: keptByEdgeHub(content),
   };
 }
 
@@ -133,8 +134,8 @@ function desiredOf(content: JsonObject, file: string, module: string): JsonObjec
   throw new ConfigError(file, [{ path: `modulesContent.${module}`, message }]);
 }
 
-/** What edgeHub drops after its time to live must still be in the archive, or nobody has it any more. */
-function keptTooShort(content: JsonObject, { config }: LoadedConfig): readonly string[] {
+/** How long edgeHub keeps what it cannot send, where the file is a manifest that says it; else 0. */
+function keptByEdgeHub(content: JsonObject): number {
   const hub = (content.modulesContent as Record<string, JsonObject> | undefined)?.$edgeHub?.[
     'properties.desired'
   ] as
@@ -144,10 +145,5 @@ function keptTooShort(content: JsonObject, { config }: LoadedConfig): readonly s
   const ttls = [hub?.storeAndForwardConfiguration, ...routes].map(
     (each) => (each?.timeToLiveSecs ?? 0) * 1000,
   );
-  const ttlMs = Math.max(0, ...ttls);
-  const archiveMs = config.spool.retention?.archiveMs ?? defaultRetention.archiveMs;
-  if (archiveMs > ttlMs) return [];
-  return [
-    `warning: edgeHub keeps messages for ${ttlMs} ms, the archive keeps what edgeHub took for ${archiveMs} ms: what edgeHub drops cannot be fetched again; make spool.retention.archiveMs longer`,
-  ];
+  return Math.max(0, ...ttls);
 }

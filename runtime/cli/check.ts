@@ -3,6 +3,7 @@ import type { Clock } from '../../kernel/clock.ts';
 import { ConfigError } from '../config/config-error.ts';
 import { loadConfig } from '../config/load.ts';
 import { shownHash } from '../config/version.ts';
+import { archiveNotes } from './archive-notes.ts';
 import { checkTwin } from './check-twin.ts';
 import { exitCodes } from './exit-codes.ts';
 import { planSite, type SitePlan, type StreamPlan } from './site-plan.ts';
@@ -24,10 +25,12 @@ export async function checkConfig(file: string, options: CheckOptions, clock: Cl
       throw new ConfigError('arguments', [
         { path: '', message: '--over is for settings of a twin: give --twin' },
       ]);
-    const { loaded, notes } = options.twin
+    const checked = options.twin
       ? await checkTwin(file, options.module, options.over)
-      : { loaded: await loadConfig(file), notes: [] };
+      : { loaded: await loadConfig(file), notes: [], edgeHubKeepsMs: 0 };
+    const { loaded } = checked;
     if (loaded === undefined) {
+      const { notes } = checked;
       console.log(options.json ? JSON.stringify({ notes }) : [`${file}: valid.`, ...notes].join('\n\n'));
       return exitCodes.ok;
     }
@@ -36,6 +39,7 @@ export async function checkConfig(file: string, options: CheckOptions, clock: Cl
     const planned = rules?.planRules(config);
     const ruleMessages = (planned ?? []).reduce((sum, { messagesPerDay }) => sum + messagesPerDay, 0);
     const plan = planSite(config, clock, ruleMessages);
+    const notes = [...checked.notes, ...archiveNotes(checked.edgeHubKeepsMs, config, plan.total)];
     if (options.json)
       console.log(
         JSON.stringify({

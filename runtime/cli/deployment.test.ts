@@ -6,11 +6,14 @@ import { join } from 'node:path';
 import { Ajv } from 'ajv';
 import { afterAll, describe, expect, it } from 'vitest';
 import { parse } from 'yaml';
+import { systemClock } from '../../kernel/clock.ts';
 import { expand, merge, mergeNamed } from '../../scripts/manifest.mjs';
 import { sbomOf } from '../../scripts/sbom.mjs';
 import { root } from '../../test/support/source-tree.ts';
 import { statusAddress } from '../health/status-address.ts';
+import { archiveNotes } from './archive-notes.ts';
 import { checkTwin } from './check-twin.ts';
+import { planSite } from './site-plan.ts';
 
 const env = {
   CONTAINER_REGISTRY: 'registry.example.com',
@@ -33,8 +36,10 @@ const written = (manifest: unknown) => {
   return file;
 };
 const check = async (manifest: unknown) => {
-  const { loaded, notes } = await checkTwin(written(manifest), 'holdfast');
-  return { config: loaded!.config, notes };
+  const { loaded, notes, edgeHubKeepsMs } = await checkTwin(written(manifest), 'holdfast');
+  const { config } = loaded!;
+  const { total } = planSite(config, systemClock);
+  return { config, notes: [...notes, ...archiveNotes(edgeHubKeepsMs, config, total)] };
 };
 
 /** Of the drafts that these schemas use of JSON Schema, only the name of `id` differs from what the validator knows. */
@@ -406,7 +411,26 @@ describe('check --twin', () => {
     const { notes } = await check(
       merge(manifest, { modulesContent: { holdfast: { 'properties.desired': { ...desired, spool: {} } } } }),
     );
-    expect(notes[1]).toMatch(/edgeHub keeps messages for 604800000 ms, the archive .* 259200000 ms/);
+    expect(notes[1]).toMatch(/edgeHub keeps messages for 7\.0 d, the archive .* 3\.0 d/);
+  });
+
+  it('warns where the archive has no room for what a large site sends while edgeHub keeps it', async () => {
+    const manifest = template('deployment.template.json');
+    const { 'properties.desired': desired } = manifest.modulesContent.holdfast;
+    const tags = Array.from({ length: 100 }, (_, at) => ({
+      name: `t${at}`,
+      address: 2 * at,
+      type: 'float32',
+    }));
+    const sources = { press: { ...(desired.sources as { press: object }).press, pollMs: 200, tags } };
+    const large = merge(manifest, {
+      modulesContent: { holdfast: { 'properties.desired': { ...desired, sources } } },
+    });
+    const { notes } = await check(large);
+    expect(notes[1]).toMatch(
+      /may send [\d,]+ MB in that time; the archive keeps 537 MB .*archiveBytes larger/,
+    );
+    expect(notes).toHaveLength(2);
   });
 });
 
