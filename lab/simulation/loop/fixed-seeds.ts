@@ -173,4 +173,13 @@ export const foundSeeds: readonly FoundSeed[] = [
     ],
     why: 'the twin was refused, and with the keys the last good configuration was lost: nothing is left to run',
   },
+  {
+    seed: 60_005_418,
+    faults: [
+      { kind: 'kill', at: 350, gateway: 0, forMs: 615 },
+      { kind: 'link', at: 63_228, gateway: 0, forMs: 53_580, state: 'deaf' },
+      { kind: 'bit-flips', at: 83_323, gateway: 1, forMs: 14_312, count: 9 },
+    ],
+    why: 'bits turned in a verdict that had gone up, and in its input: it went up once more, and said that some of it may be missing',
+  },
 ];

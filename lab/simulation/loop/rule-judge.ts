@@ -85,9 +85,12 @@ export class RuleJudge {
     }
   }
 
-  /** Behind damage the journal of a window that was closed may be back: it goes up once more, as late, and says the same. */
+  /**
+   * Behind damage the journal of a window that was closed may be back: it goes up once more, as late, and says the same, or, of input
+   * that was damaged too, that some of it may be missing.
+   */
   #isSentAgain(verdict: Heard, again: Heard): boolean {
-    const isSame = again.n === verdict.n && again.isGood === verdict.isGood;
+    const isSame = !again.isGood || (again.n === verdict.n && verdict.isGood);
     const claims = [...verdict.places].filter((place) => place.startsWith('false'));
     return isSame && claims.length <= 1 && this.#lostStorageAt() > Number.NEGATIVE_INFINITY;
   }
