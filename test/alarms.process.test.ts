@@ -451,9 +451,10 @@ describe.skipIf(missingPrograms('prometheus') || (isAll && !canMountFuse()))(
       });
 
       long('where what is asked for never arrives', async () => {
-        await far.setFaults({ ackAndLose: { next: 3, batchId: 'press' } });
-        await raises('cloud', 'HoldfastGapsStayOpen');
-        await far.setFaults({ ackAndLose: { probability: 1, batchId: 'press' } });
+        // The gap stays until it is seen, and what is asked for from then on is lost as well.
+        await far.setFaults({ rest: { status: 404 }, ackAndLose: { next: 3, batchId: 'press' } });
+        await raises('cloud', 'HoldfastGapsStayOpen', 'HoldfastModulesUnreachable');
+        await far.setFaults({ rest: null, ackAndLose: { probability: 1, batchId: 'press' } });
         await raisesAmongOthers('cloud', 'HoldfastRangeAbandoned');
         await far.clearFaults();
       });
@@ -476,10 +477,10 @@ describe.skipIf(missingPrograms('prometheus') || (isAll && !canMountFuse()))(
       });
 
       long('where its database is gone, and where it is gone itself', async () => {
-        await postgres.stop();
+        await stopPostgres();
         await raisesAmongOthers('cloud', 'HoldfastDetectorFailing');
         await detector.kill();
-        await raises('cloud', 'HoldfastDetectorDown');
+        await raisesAmongOthers('cloud', 'HoldfastDetectorDown');
       });
     });
 
