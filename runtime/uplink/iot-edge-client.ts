@@ -1,6 +1,7 @@
 // The only file that touches Azure's device library. One client is one connection; what the library would
 // do beyond that (retry, reconnect, resend, renew for ever) is switched off or bounded here, because each of
 // those was measured to end in false successes, sends that never settle, or duplicates from dead clients.
+import { arch, release, type } from 'node:os';
 import iotCommon from 'azure-iot-common';
 import iotDevice, {
   type DeviceMethodResponse,
@@ -42,6 +43,13 @@ export interface IotEdgeClientOptions {
 const maxMethodBytes = 128 * 1024;
 
 const openingGraceMs = 300;
+
+// The library asks a shell for the name of the operating system. Node waits for a new process to begin, and that one closes
+// the files of the data folder first: while their disk hangs, nothing would go on.
+Object.assign(iotCommon, {
+  getAgentPlatformString: (use: (platform: string) => void) =>
+    use(`node ${process.version}; ${type()} ${release()}; ${arch()}`),
+});
 
 export function iotEdgeClients(options: IotEdgeClientOptions): MakeEdgeClient {
   return async (events) => {

@@ -1,6 +1,7 @@
 // The real uplink against the stand-in hub: the contract, and every row of the table of failures that the
 // client library shows, in which the uplink must recover without a restart.
-import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { ChildProcess } from 'node:child_process';
+import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
 import { systemClock } from '../../kernel/clock.ts';
 import type { Log } from '../../kernel/log.ts';
 import { noMetrics } from '../../kernel/metrics.ts';
@@ -9,6 +10,8 @@ import { type Hub, startHub } from '../../lab/hub/hub.ts';
 import { createIotEdgeUplink, type EdgeUplink, type EdgeUplinkOptions } from './edge-uplink.ts';
 import { message, type UplinkWorld, uplinkContract } from './testing/uplink-contract.ts';
 import type { UplinkState } from './uplink.ts';
+
+const spawn = vi.spyOn(ChildProcess.prototype as unknown as { spawn(options: unknown): void }, 'spawn');
 
 const [deviceId, moduleId] = ['device', 'holdfast'];
 
@@ -174,6 +177,10 @@ describe('failures of the client library, met', () => {
   }
 
   const retryable = expect.objectContaining({ retryable: true });
+
+  test('no connection of this file has started a process, which would wait for a disk that hangs', () => {
+    expect(spawn).not.toHaveBeenCalled();
+  });
 
   test('the server is gone for a while: sends reject, nothing is resent by a dead client', async () => {
     await hub.setFaults({ neverSettle: true });
