@@ -17,6 +17,7 @@ import {
   withState,
 } from './job-ranges.ts';
 import { type RoundOutcome, runRound } from './job-round.ts';
+import type { Permit } from './semaphore.ts';
 import { voidableOf } from './voidable.ts';
 
 /** How often a full lane is looked at again. */
@@ -70,8 +71,8 @@ export class ActiveJob {
   }
 
   /** Works on the job through `run`, one round at a time. Never rejects. */
-  work(run: (round: () => Promise<void>) => Promise<void>): Promise<void> {
-    this.#running = run(() => this.#tryRound());
+  work(run: (round: (permit: Permit) => Promise<void>) => Promise<void>): Promise<void> {
+    this.#running = run((permit) => this.#tryRound(permit));
     return this.#running;
   }
 
@@ -93,12 +94,12 @@ export class ActiveJob {
     }
   }
 
-  async #tryRound(): Promise<void> {
+  async #tryRound(permit: Permit): Promise<void> {
     const { clock, log, limits } = this.#parts;
     const { requestId, batchId } = this.#job;
     let why = 'it lies beyond what the stream is observed to';
     try {
-      const outcome = await this.#runRound();
+      const outcome = await this.#runRound(permit);
       if (outcome === 'finished') return await this.#finish();
       if (outcome === 'over' || (outcome === 'ahead' && this.#isOld()))
         return await this.#end('beyond-observed', why);
@@ -129,7 +130,7 @@ export class ActiveJob {
     return clock.now() - this.#job.createdAt >= limits.aheadMs;
   }
 
-  #runRound(): Promise<RoundOutcome> {
+  #runRound(permit: Permit): Promise<RoundOutcome> {
     const { store, clock, limits } = this.#parts;
     const { signal } = this.#abort;
     return runRound({
@@ -144,6 +145,7 @@ export class ActiveJob {
       history: () => this.#history(),
       sourceIsGone: () => this.#sourceMissingMs() >= limits.sourceGoneMs,
       room: () => this.#room(signal),
+      permit,
       limits,
       clock,
       signal,

@@ -401,6 +401,25 @@ describe('answering', () => {
     expect(calls).toBe(2);
   });
 
+  test('sources that hang keep no other stream waiting', async () => {
+    const disk = new FakeDisk();
+    const hanging = Array.from({ length: 8 }, (_, n) => `hanging-${n}`);
+    for (const stream of [...hanging, 'press']) disk.stream(stream);
+    const forever = {
+      read: () => ({ [Symbol.asyncIterator]: () => ({ next: () => new Promise<never>(() => {}) }) }),
+    };
+    const history = fakeHistory({ readings: readings(0, 100), pageSize: 50 });
+    const { jobs, clock } = await bench({
+      disk,
+      sources: (stream) => (stream === 'press' ? history : forever),
+    });
+    for (const stream of hanging) await jobs.request(request(0, 100, stream, stream));
+    await jobs.request(request(0, 100));
+    // Two rounds of ten seconds, of four streams each.
+    expect((await finished(jobs, clock, 'r1', 25_000))?.state).toBe('done');
+    await jobs.stop();
+  });
+
   test('nothing is queued while the lane is full', async () => {
     let queued = 32;
     const history = fakeHistory({ readings: readings(0, 500), pageSize: 100 });

@@ -33,7 +33,7 @@ class Jobs implements BackfillJobs {
   constructor(options: BackfillJobsOptions) {
     this.#options = options;
     this.#limits = { ...defaultBackfillLimits, ...options.limits };
-    this.#permits = createSemaphore(this.#limits.concurrentStreams);
+    this.#permits = createSemaphore(this.#limits.concurrentStreams, options.clock);
     this.#turns = createTurns({
       clock: options.clock,
       next: (batchId) => this.#nextOf(batchId),

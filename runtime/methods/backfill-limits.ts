@@ -15,7 +15,7 @@ export interface BackfillLimits {
   readonly archivePage: number;
   /** Limit for one page of a source's history. */
   readonly pageTimeoutMs: number;
-  /** Streams that are worked on at once. */
+  /** Streams that are worked on at once, beside those whose equipment does not answer for a while. */
   readonly concurrentStreams: number;
   readonly retryMinMs: number;
   readonly retryMaxMs: number;

@@ -9,6 +9,7 @@ import type { HistoryPage } from '../sources/history-page.ts';
 import type { SourceHistory } from '../sources/source.ts';
 import { type CutLimits, cutIntoBatches } from './history-batches.ts';
 import type { JobChange } from './job-ranges.ts';
+import type { Permit } from './semaphore.ts';
 
 export interface HistoryPassOptions {
   readonly batchId: string;
@@ -21,7 +22,11 @@ export interface HistoryPassOptions {
   readonly signal: AbortSignal;
   readonly save: (change: JobChange, batches: readonly MiniBatch[]) => Promise<void>;
   readonly room: () => Promise<void>;
+  readonly permit: Permit;
 }
+
+/** Equipment that hangs must not keep other streams waiting; what answers later than this is as good as hanging. */
+const patienceMs = 10_000;
 
 /** Pages that bring nothing new, in one pass, before the source is taken for broken. */
 const maxEmptyPages = 1_000;
@@ -72,13 +77,11 @@ async function takePage(page: HistoryPage, wanted: Window, options: HistoryPassO
 
 function nextPage(
   iterator: AsyncIterator<HistoryPage>,
-  { clock, pageTimeoutMs, signal }: HistoryPassOptions,
+  { clock, pageTimeoutMs, signal, permit }: HistoryPassOptions,
 ): Promise<IteratorResult<HistoryPage>> {
   signal.throwIfAborted();
-  return orAborted(
-    withTimeout(clock, pageTimeoutMs, iterator.next(), () => slow(pageTimeoutMs)),
-    signal,
-  );
+  const page = withTimeout(clock, pageTimeoutMs, iterator.next(), () => slow(pageTimeoutMs));
+  return permit.awaited(orAborted(page, signal), patienceMs);
 }
 
 function badHistory(problem: string): HoldfastError {

@@ -16,6 +16,7 @@ import type { CutLimits } from './history-batches.ts';
 import { historyPass } from './history-pass.ts';
 import { type JobChange, remainingOf, settledOf, type VoidRange } from './job-ranges.ts';
 import { latePass } from './late-pass.ts';
+import type { Permit } from './semaphore.ts';
 import { storedIn } from './stored-in.ts';
 
 export interface RoundOptions {
@@ -31,6 +32,8 @@ export interface RoundOptions {
   /** The source has been missing from the configuration for long enough that it will probably not come back. */
   readonly sourceIsGone: () => boolean;
   readonly room: () => Promise<void>;
+  /** Under which the round runs. */
+  readonly permit: Permit;
   readonly limits: CutLimits & { readonly pageTimeoutMs: number; readonly archivePage: number };
   readonly clock: Clock;
   readonly signal: AbortSignal;
@@ -100,6 +103,7 @@ async function answerFromHistory(
       clock: options.clock,
       signal: options.signal,
       room: options.room,
+      permit: options.permit,
       save: (change, batches) =>
         options.save(change, {
           ...(batches.length > 0 ? { batches } : {}),

@@ -108,6 +108,7 @@ export class Detector {
       clock,
       signal,
       room: async () => {},
+      permit: { awaited: (page) => page },
       save: async (change: JobChange, batches) => {
         signal.throwIfAborted();
         for (const batch of batches) account.page(batch.window, batch.readings);
