@@ -182,4 +182,17 @@ export const foundSeeds: readonly FoundSeed[] = [
     ],
     why: 'bits turned in a verdict that had gone up, and in its input: it went up once more, and said that some of it may be missing',
   },
+  {
+    seed: 60_005_820,
+    faults: [
+      { kind: 'lose-calls', at: 190_053, count: 5 },
+      {
+        ...{ kind: 'upgrade', at: 339_834, gateway: 1 },
+        ...{ forMs: 7044, isKilled: true, choice: 366 },
+      },
+      { kind: 'kill-detector', at: 423_238, detector: 1, statements: 8, forMs: 13_967 },
+      { kind: 'client', at: 633_682, gateway: 1, trouble: 'forced', forMs: 23_713 },
+    ],
+    why: 'an action was in flight beside as many messages as may be, and was counted as one',
+  },
 ];

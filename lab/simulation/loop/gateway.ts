@@ -109,9 +109,9 @@ export class Gateway {
 
   /** What is bounded, as it is now. */
   get load() {
-    const { messages = 0, bytes = 0 } = this.#client?.inFlight ?? {};
+    const { messages = 0, actions = 0, bytes = 0 } = this.#client?.inFlight ?? {};
     const { wal, values } = this.#disk;
-    return { messages, bytes, walBytes: wal.bytes, valueBytes: values.bytes };
+    return { messages, actions, bytes, walBytes: wal.bytes, valueBytes: values.bytes };
   }
 
   /** Each checkpoint of the log names them all. */

@@ -25,7 +25,7 @@ export class HubClient implements EdgeClient {
   #isOver = false;
   #sent = 0;
   /** Messages, and their bytes, that are sent and not settled. */
-  readonly #inFlight = new Map<number, number>();
+  readonly #inFlight = new Map<number, { readonly bytes: number; readonly isAction: boolean }>();
   readonly #ignore: () => void;
 
   constructor(hub: Hub, deviceId: string, events: EdgeClientEvents) {
@@ -38,9 +38,10 @@ export class HubClient implements EdgeClient {
     });
   }
 
-  get inFlight(): { readonly messages: number; readonly bytes: number } {
-    const bytes = [...this.#inFlight.values()].reduce((sum, each) => sum + each, 0);
-    return { messages: this.#isOver ? 0 : this.#inFlight.size, bytes: this.#isOver ? 0 : bytes };
+  get inFlight(): Readonly<Record<'messages' | 'actions' | 'bytes', number>> {
+    const all = this.#isOver ? [] : [...this.#inFlight.values()];
+    const actions = all.filter(({ isAction }) => isAction).length;
+    return { messages: all.length - actions, actions, bytes: all.reduce((sum, { bytes }) => sum + bytes, 0) };
   }
 
   async open(): Promise<void> {
@@ -79,7 +80,7 @@ export class HubClient implements EdgeClient {
   async send(message: WireMessage, output?: string): Promise<boolean> {
     if (this.#isOver) throw new Error('the connection is closed');
     const n = ++this.#sent;
-    this.#inFlight.set(n, message.body.byteLength);
+    this.#inFlight.set(n, { bytes: message.body.byteLength, isAction: output !== undefined });
     try {
       return await this.#send(n, message, output);
     } finally {
