@@ -14,7 +14,10 @@ export interface RepeatGate {
 
 const firstLines = 5;
 const periodMs = 600_000;
-/** Beyond this many kinds all are one: whoever makes texts cannot fill memory, or the disk. */
+/**
+ * Beyond this many kinds they are told apart by level, part and code alone, which are ours: whoever makes texts, or a site whose
+ * sources all say something at once, fills neither memory nor disk, and hides no other trouble.
+ */
 const maxKinds = 500;
 
 interface Kind {
@@ -65,7 +68,7 @@ export function createRepeatGate(clock: Clock, pass: (entry: LogEntry) => void):
     take(entry) {
       // Whoever asked for debug wants all of it.
       if (entry.level === 'debug') return pass(entry);
-      const key = kinds.size < maxKinds ? keyOf(entry) : kinds.has(keyOf(entry)) ? keyOf(entry) : 'others';
+      const key = keyAmong(kinds, entry);
       const known = kinds.get(key);
       const kind = known ?? {
         since: clock.monotonic(),
@@ -90,6 +93,13 @@ export function createRepeatGate(clock: Clock, pass: (entry: LogEntry) => void):
       for (const kind of kinds.values()) tell(kind);
     },
   };
+}
+
+function keyAmong(kinds: ReadonlyMap<string, unknown>, entry: LogEntry): string {
+  const { level, part, code } = entry;
+  const keys = [keyOf(entry), [level, part, code].map(String).join('\u0000')];
+  // Codes of libraries may be any text.
+  return keys.find((key, at) => kinds.has(key) || kinds.size < maxKinds * (at + 1)) ?? level;
 }
 
 function keyOf({ level, part, source, batchId, code, msg }: LogEntry): string {

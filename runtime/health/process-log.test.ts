@@ -86,6 +86,21 @@ describe('repetitions', () => {
     expect(lines).toHaveLength(5 + 2);
   });
 
+  it('of all sources of a large site at once hide no other trouble, nor does whoever makes up codes', () => {
+    const { log, lines } = setUp();
+    for (let n = 0; n < 1000; n++) {
+      log.child({ part: 'source', source: `s${n}` }).info({}, 'connected');
+      log.child({ part: 'source', source: `s${n}` }).warn({ code: 'modbus-connection-lost' }, 'session lost');
+    }
+    log.child({ part: 'uplink' }).warn({ code: 'link-down' }, 'the link is down');
+    log.child({ part: 'uplink' }).info({}, 'the link is back');
+    for (let n = 0; n < 1000; n++) log.warn({ code: `E${n}` }, 'made up');
+    log.error({ code: 'disk-refuses' }, 'the disk refuses a commit');
+    for (const text of ['the link is down', 'the link is back', 'the disk refuses a commit'])
+      expect(lines.filter((line) => line.includes(text))).toHaveLength(1);
+    expect(lines.length).toBeLessThan(1100);
+  });
+
   it('are told in full again after a quiet time', async () => {
     const { clock, log, lines } = setUp();
     for (let n = 0; n < 5; n++) log.warn({ code: 'x' }, 'x');

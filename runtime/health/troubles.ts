@@ -114,7 +114,12 @@ function ofSources({ now, sources, failedSources }: TroubledParts): Trouble[] {
     );
   const all = [...failed, ...lost, ...ofHoles(now, sources)];
   const more = all.length - maxSources;
-  return more > 0 ? [...all.slice(0, maxSources), bad(`${more} more sources are in trouble`)] : all;
+  return more > 0
+    ? [
+        ...all.slice(0, maxSources),
+        bad(more === 1 ? '1 more source is in trouble' : `${more} more sources are in trouble`),
+      ]
+    : all;
 }
 
 /** Read, and yet not whole: with holes again and again, or with bytes that are thrown away. */
