@@ -1,7 +1,8 @@
-import { readFileSync } from 'node:fs';
+import { globSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { Ajv } from 'ajv';
 import { describe, expect, it } from 'vitest';
+import { durationMs } from '../../kernel/duration-text.ts';
 import { root } from '../../test/support/source-tree.ts';
 import { compileTimeFormat } from '../sources/serial/time-format.ts';
 import { configJsonSchema } from './json-schema.ts';
@@ -50,6 +51,28 @@ it('settings below a name of one’s own are settings, too', () => {
   expect(explain('rules[].inputs.*.time')).toMatchObject({
     text: expect.stringContaining('default: "time"'),
   });
+});
+
+it('a default that a document states in brackets behind a setting is one that it has', () => {
+  const defaults = new Map<string, unknown[]>();
+  for (const [path, nodes] of settings)
+    for (const { default: standard } of nodes.filter((node) => node.default !== undefined))
+      for (const [at] of path.split('.').entries()) {
+        const name = path.replaceAll('[]', '').split('.').slice(at).join('.');
+        defaults.set(name, [...(defaults.get(name) ?? []), standard]);
+      }
+  const stated = globSync('docs/*.md', { cwd: root }).flatMap((page) =>
+    [...readFileSync(join(root, page), 'utf8').matchAll(/`([A-Za-z.]+)` \((\d[\d,]*)( ?[a-z]+)?\)/g)].flatMap(
+      ([text, name, digits, unit]) => {
+        const known = defaults.get(name!);
+        const number = Number(digits!.replaceAll(',', ''));
+        const value = unit === undefined ? number : durationMs(`${number}${unit.trim()}`);
+        return known === undefined || value === undefined ? [] : [{ text: `${page}: ${text}`, value, known }];
+      },
+    ),
+  );
+  expect(stated.length).toBeGreaterThan(15);
+  expect(stated.filter(({ value, known }) => !known.includes(value)).map(({ text }) => text)).toEqual([]);
 });
 
 describe('explain', () => {
