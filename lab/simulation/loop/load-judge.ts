@@ -1,8 +1,11 @@
 // What a gateway has under way and on its disk is bounded.
 import type { Gateway } from './gateway.ts';
 
-/** In flight: messages, the action of the one target there is, and the bytes of all; the log and the values of a spool. */
-const bounds = { messages: 64, actions: 1, bytes: 8 * 1024 * 1024, walBytes: 200_000, valueBytes: 400_000 };
+/**
+ * In flight: messages, actions of the one target there is, and the bytes of all; the log and the values of a spool. An action whose
+ * time is over is still in flight until the time limit of what is sent, while the next ones go out.
+ */
+const bounds = { messages: 64, actions: 4, bytes: 8 * 1024 * 1024, walBytes: 200_000, valueBytes: 400_000 };
 /** A checkpoint has so many bytes for each segment of the values, and so many segments of the log have one. */
 const checkpointBytes = 20;
 const checkpoints = 16;
