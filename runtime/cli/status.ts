@@ -89,7 +89,7 @@ async function ask<T>(
     const why = describeError((error as { cause?: unknown }).cause ?? error);
     return {
       ok: false,
-      problem: `no module answers at ${url} (${why}): does it run, and is its statusPort another? Then name it with --url`,
+      problem: `no module answers at ${url} (${why}): does it run? While it starts, its log says what it waits for. If its statusPort is another, name it with --url`,
     };
   } finally {
     timer.cancel();

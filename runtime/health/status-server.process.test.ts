@@ -50,6 +50,40 @@ test('however many connections say nothing, the next one is heard', async () => 
   if (!oldest!.destroyed) await once(oldest!, 'close');
 });
 
+test('who asks many times at once, or does not read the answer, holds no memory', {
+  timeout: 60_000,
+}, async () => {
+  let asked = 0;
+  const text = 'x'.repeat(50_000_000);
+  const metricsText = async () => {
+    asked++;
+    return text;
+  };
+  server = await startStatusServer({
+    ...{ host: '127.0.0.1', port: 0, status: () => ({}), notReady: () => [] },
+    metricsText,
+  });
+  const ask = async (times: number) => {
+    const socket = connect(server.port, '127.0.0.1');
+    sockets.push(socket);
+    socket.on('error', () => {});
+    await once(socket, 'connect');
+    socket.pause();
+    socket.write('GET /metrics HTTP/1.1\r\nHost: localhost\r\n\r\n'.repeat(times));
+    return socket;
+  };
+  const many = await ask(20);
+  many.resume();
+  await once(many, 'close');
+  expect(asked).toBe(1);
+  await ask(1);
+  await expect.poll(() => asked).toBe(2);
+  // Both ends are of this process; paused, the client's hears of nothing.
+  const ends = () => process.getActiveResourcesInfo().filter((kind) => kind === 'TCPSocketWrap').length;
+  const before = ends();
+  await expect.poll(ends, { timeout: 50_000, interval: 500 }).toBeLessThan(before);
+});
+
 test('a request that does not come to its end is given up after 5 seconds, not 30', {
   timeout: 30_000,
 }, async () => {

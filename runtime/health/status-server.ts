@@ -37,10 +37,17 @@ export interface StatusServer {
 const maxConnections = 32;
 // Node looks each 30 s for requests that take too long, unless it is told otherwise.
 const timeouts = { requestTimeout: 5_000, headersTimeout: 5_000, connectionsCheckingInterval: 500 };
+/** For a client that asks and does not read: its answer stays in memory, of a large site a megabyte. */
+const stalledMs = 10_000;
 
 /** @throws HoldfastError `status-port` when the address cannot be listened on. */
 export async function startStatusServer(options: StatusServerOptions): Promise<StatusServer> {
+  const answering = new WeakSet<object>();
   const server = createServer(timeouts, (request, response) => {
+    // Requests that come in one piece would be answered in memory all at once. No browser and no collector sends them so.
+    if (answering.has(request.socket)) return void request.socket.destroy();
+    answering.add(request.socket);
+    response.once('close', () => answering.delete(request.socket));
     // Whatever a client does with its half of the connection is not our trouble.
     response.on('error', () => {});
     respond(request, response, options).catch((error) => {
@@ -48,6 +55,7 @@ export async function startStatusServer(options: StatusServerOptions): Promise<S
       else answer(response, 500, { error: describeError(error) });
     });
   });
+  server.timeout = stalledMs;
   keepNewestConnections(server, maxConnections);
   await listen(server, options);
   return {
