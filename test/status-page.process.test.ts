@@ -148,6 +148,12 @@ describe.skipIf(missingPrograms('chromium'))('the status page', () => {
     if (elsewhere === undefined) return;
     for (const path of ['/status', '/overview', '/bundle']) expect((await get(path)).status).toBe(401);
     await page.goto(`http://${of}:${module.statusPort}/`);
+    for (const wrong of ['токен', 'a-token-of-another-gateway']) {
+      await page.getByLabel(/Token/).fill(wrong);
+      await page.getByRole('button', { name: 'Show' }).click();
+      await page.getByText(/ISO-8859-1|not that of this gateway/).waitFor();
+    }
+    await page.getByText('not that of this gateway').waitFor();
     await page.getByLabel(/Token/).fill(token);
     await page.getByRole('button', { name: 'Show' }).click();
     await page.getByText('the hub is not reached').waitFor();

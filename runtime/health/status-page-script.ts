@@ -154,8 +154,11 @@ export const pageScript = `
     var headers = token() ? { authorization: 'Bearer ' + token() } : {};
     var abort = window.AbortController && new AbortController();
     var limit = abort && setTimeout(function () { abort.abort(); }, limitMs);
-    fetch('/overview', { headers: headers, cache: 'no-store', signal: abort ? abort.signal : undefined }).then(function (answer) {
-      if (answer.status === 401) { by('ask').hidden = false; by('all').hidden = true; throw new Error('a token is needed'); }
+    // A token that no header can carry throws at once.
+    new Promise(function (resolve) {
+      resolve(fetch('/overview', { headers: headers, cache: 'no-store', signal: abort ? abort.signal : undefined }));
+    }).then(function (answer) {
+      if (answer.status === 401) { by('ask').hidden = false; by('all').hidden = true; throw new Error(token() ? 'the token is not that of this gateway' : 'a token is needed'); }
       return answer.json().then(function (view) {
         if (!answer.ok) throw new Error(view.error);
         by('ask').hidden = true;
