@@ -3,7 +3,7 @@ import type { Fault } from './faults.ts';
 import type { Gateway } from './gateway.ts';
 import type { Hub } from './hub.ts';
 import type { Site } from './site.ts';
-import { changeOf } from './twin.ts';
+import { changeOf, sourcesOf } from './twin.ts';
 import type { WorldTime } from './world-time.ts';
 
 export interface ModuleParts {
@@ -12,6 +12,11 @@ export interface ModuleParts {
   /** A process was ended by force. */
   readonly crashed: () => void;
 }
+
+/** How long a hub takes little at a time. */
+export const backlogMs = 200_000;
+/** What ran for so long without trouble is known to work. */
+const provenMs = 60_000;
 
 /** Of the process, its power and its link. */
 export async function befallModule(fault: Fault, site: Site, parts: ModuleParts): Promise<void> {
@@ -62,6 +67,10 @@ export async function befallModule(fault: Fault, site: Site, parts: ModuleParts)
         gateway.upgrade(fault.choice, fault.kind === 'downgrade'),
       );
       return;
+    case 'refit':
+    case 'narrow':
+      befallTwin(fault, site, parts);
+      return;
     case 'client': {
       const device = hub.device(gateway.deviceId);
       device.trouble = fault.trouble;
@@ -104,4 +113,39 @@ async function during(
   if (gateway.isRunning) return;
   await change();
   time.setTimer(forMs, () => gateway.start());
+}
+
+/** Somebody changes what the twin says, and changes it back. */
+function befallTwin(fault: Fault, site: Site, { time, hub }: ModuleParts): void {
+  const { gateway, link } = site;
+  const later = (ms: number, work: () => void) => time.setTimer(ms, work);
+  switch (fault.kind) {
+    case 'refit': {
+      const { equipment } = site;
+      const changed = equipment[fault.source]!;
+      const n = Math.round(fault.at);
+      // What worked for long comes back by itself; of other settings nobody can tell that they did.
+      site.isAstray ||= fault.how === 'elsewhere' && time.elapsed - site.troubledAt < provenMs;
+      site.isRefit = true;
+      if (fault.how === 'moved') {
+        site.movedAt = time.elapsed;
+        changed.host = `moved-${changed.plan.name}-${n}`;
+      }
+      hub.desire(gateway.deviceId, { sources: sourcesOf(equipment, changed, fault.how, n % 1000) });
+      if (fault.how !== 'moved')
+        later(fault.forMs, () => {
+          site.isAstray = false;
+          hub.desire(gateway.deviceId, { sources: sourcesOf(equipment) });
+        });
+      return;
+    }
+    case 'narrow':
+      hub.desire(gateway.deviceId, { uplink: { caps: { messagesPerSecond: 0.8 * site.equipment.length } } });
+      // Once the module has it.
+      later(5000, () => link.set('down'));
+      site.backlogAt = time.elapsed + fault.forMs;
+      later(fault.forMs, () => link.set('up'));
+      later(fault.forMs + backlogMs, () => hub.desire(gateway.deviceId, { uplink: { caps: null } }));
+      return;
+  }
 }

@@ -10,6 +10,12 @@ export function withLateness(plan: EquipmentPlan, more: Random): EquipmentPlan {
   return kind < 0.34 ? { ...plan, late: { every, byMs }, isFat: kind < 0.1 } : plan;
 }
 
+/** Some of it is not sure of what it tells, and tells values of several kinds; some frees its memory soon. */
+export function withDoubts(plan: EquipmentPlan, newer: Random): EquipmentPlan {
+  const [isMixed, freesSoon, freesEvery] = [newer.next() < 0.4, newer.next() < 0.5, 1 + randomInt(newer, 4)];
+  return { ...plan, ...(isMixed && { isMixed }), ...(freesSoon && { freesEvery }) };
+}
+
 export function drawEquipment(random: Random, name: string): EquipmentPlan {
   const kind = randomInt(random, 5);
   const periodMs = 400 + randomInt(random, 3000);

@@ -11,7 +11,7 @@ import { PolledIndex } from '../../../runtime/sources/polled-index.ts';
 import type { Source, SourceHistory, SourceSink } from '../../../runtime/sources/source.ts';
 import type { Reading } from '../../../wire/reading.ts';
 import type { Window } from '../../../wire/window.ts';
-import type { Equipment, Sample } from './equipment.ts';
+import { type Equipment, readingsOf, type Sample } from './equipment.ts';
 
 const answerMs = 15;
 const timeoutMs = 500;
@@ -31,6 +31,7 @@ export class EquipmentSource implements Source {
   readonly #equipment: Equipment;
   readonly #clock: Clock;
   readonly #parts: SourceParts;
+  readonly #isThere: () => boolean;
   /** Number of the last sample that was taken, in this process. */
   #taken: number | undefined;
   /** Taken, and not yet called durable. */
@@ -38,8 +39,10 @@ export class EquipmentSource implements Source {
   /** The equipment closed the connection behind its last answer. */
   #isClosed = false;
 
-  constructor(equipment: Equipment, clock: Clock, parts: SourceParts) {
+  /** `isThere`: whether the equipment has the address that the settings name; nobody answers elsewhere. */
+  constructor(equipment: Equipment, clock: Clock, parts: SourceParts, isThere: () => boolean) {
     this.#equipment = equipment;
+    this.#isThere = isThere;
     this.#clock = clock;
     this.#parts = parts;
     this.index = equipment.plan.index;
@@ -107,7 +110,7 @@ export class EquipmentSource implements Source {
     if (this.#isClosed) await this.#untilHeard(signal);
     this.#isClosed = false;
     await sleep(this.#clock, answerMs, signal);
-    if (this.#equipment.hears()) {
+    if (this.#isThere() && this.#equipment.hears()) {
       this.#isClosed = this.#equipment.closes();
       return this.#equipment.isBusy ? 'refused' : this.#equipment.show();
     }
@@ -126,7 +129,8 @@ export class EquipmentSource implements Source {
   #note(sink: SourceSink, observation: Observation, number: number): void {
     if (observation.isBroken || this.#unsafe.at(-1) === number) return;
     this.#unsafe.push(number);
-    if (this.#unsafe.length < 10) return;
+    const { freesEvery = 10 } = this.#equipment.plan;
+    if (this.#unsafe.length < freesEvery) return;
     const asked = this.#unsafe;
     this.#unsafe = [];
     const { promised } = this.#equipment;
@@ -172,16 +176,16 @@ export class EquipmentSource implements Source {
   }
 
   #readings(sample: Sample, index: number): readonly Reading[] {
-    const reading = toReading(sample, index);
-    return this.#equipment.plan.isFat ? [textOf(sample, index), reading] : [reading];
+    return readingsOf(this.#equipment.plan, sample, index);
   }
 
   async *#read(range: Window, signal: AbortSignal): AsyncGenerator<HistoryPage> {
     for (let from = range.start; from < range.end; ) {
       await sleep(this.#clock, answerMs, signal);
-      if (this.#equipment.answers && this.#equipment.isBusy)
+      const answers = this.#isThere() && this.#equipment.answers;
+      if (answers && this.#equipment.isBusy)
         throw new HoldfastError('simulated-refused', 'the equipment is busy', { retryable: true });
-      if (!this.#equipment.answers) {
+      if (!answers) {
         await sleep(this.#clock, timeoutMs, signal);
         throw new HoldfastError('simulated-timeout', 'the equipment does not answer', { retryable: true });
       }
@@ -206,13 +210,4 @@ export class EquipmentSource implements Source {
     const readings = samples.slice(0, pageSamples).flatMap((sample) => this.#readings(sample, sample.index));
     return CompletePage.of({ start: from, end }, readings, { asked, ended: 'no-more', heldFrom, recordedTo });
   }
-}
-
-function toReading({ value }: Sample, index: number): Reading {
-  return { index, tag: 'value', value, quality: 'good' };
-}
-
-/** The text of a sample that has one: of 300 characters, each its own. */
-function textOf({ value }: Sample, index: number): Reading {
-  return { index, tag: 'text', value: `${value} `.repeat(300).slice(0, 300), quality: 'good' };
 }

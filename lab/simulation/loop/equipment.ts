@@ -1,5 +1,6 @@
 // Simulated equipment, and a record of everything that it showed: the run is judged by it.
 import type { Random } from '../../../kernel/random.ts';
+import type { Quality, Reading } from '../../../wire/reading.ts';
 import type { IndexKind, Window } from '../../../wire/window.ts';
 import type { WorldTime } from './world-time.ts';
 
@@ -17,6 +18,10 @@ export interface EquipmentPlan {
   readonly late?: { readonly every: number; readonly byMs: number } | undefined;
   /** Each sample comes with a long text, so that a window may take several messages. */
   readonly isFat?: boolean;
+  /** It is not sure of some samples, and says so; beside some it tells other values, of other kinds. */
+  readonly isMixed?: boolean;
+  /** Whoever reads it waits for so many samples to be safe, and then for the next ones. Default: 10. */
+  readonly freesEvery?: number;
 }
 
 /** What real equipment does to those who ask it. */
@@ -43,6 +48,32 @@ export interface Sample {
   readonly at: number;
 }
 
+/** All that it tells of a sample: what stands in the stream at that place, and nothing else. */
+export function readingsOf(
+  { isFat, isMixed }: EquipmentPlan,
+  { number, value }: Sample,
+  index: number,
+): readonly Reading[] {
+  const quality = isMixed ? qualityOf(number) : 'good';
+  return [
+    // Of 300 characters, each its own.
+    ...(isFat
+      ? [{ index, tag: 'text', value: `${value} `.repeat(300).slice(0, 300), quality: 'good' as const }]
+      : []),
+    { index, tag: 'value', value, quality },
+    ...(isMixed && number % 3 === 0 ? [{ index, tag: 'on', value: number % 2 === 0, quality }] : []),
+    ...(isMixed && number % 5 === 0
+      ? [{ index, tag: 'setup', value: { at: number, list: [null, 'ü', 0.5] }, quality: 'good' as const }]
+      : []),
+  ];
+}
+
+/** What it says of a sample's worth. */
+export function qualityOf(number: number): Quality {
+  if (number % 17 === 9) return 'uncertain:simulated';
+  return number % 23 === 11 ? 'bad:simulated' : 'good';
+}
+
 export class Equipment {
   readonly plan: EquipmentPlan;
   readonly #time: WorldTime;
@@ -53,6 +84,8 @@ export class Equipment {
   /** Below this it has nothing, whatever the samples are. */
   #forgotTo = Number.NEGATIVE_INFINITY;
   isReachable = true;
+  /** Its address. */
+  host: string;
   /** Without power: it takes no samples, and answers nobody. */
   isOff = false;
   /** Ms that its own clock is ahead. */
@@ -71,6 +104,7 @@ export class Equipment {
 
   constructor(plan: EquipmentPlan, time: WorldTime, random: Random) {
     this.plan = plan;
+    this.host = `simulated-${plan.name}`;
     this.#time = time;
     this.#random = random;
     if (plan.stamping === 'own') this.#tick();

@@ -4,6 +4,7 @@ import { type Random, randomInt } from '../../../kernel/random.ts';
 import type { Habit } from './equipment.ts';
 import type { ClientTrouble } from './hub.ts';
 import type { LinkState } from './link.ts';
+import type { Refit } from './twin.ts';
 
 export type Fault = { readonly at: number } & (
   | { readonly kind: 'kill' | 'stop'; readonly gateway: number; readonly forMs: number }
@@ -102,6 +103,16 @@ type RareFault =
       readonly source: number;
       readonly forMs: number;
     }
+  /** The twin names one source otherwise for so long. */
+  | {
+      readonly kind: 'refit';
+      readonly gateway: number;
+      readonly source: number;
+      readonly how: Refit;
+      readonly forMs: number;
+    }
+  /** A link out for long, and behind it a hub that takes little at a time. */
+  | { readonly kind: 'narrow'; readonly gateway: number; readonly forMs: number }
   /** Its own clock is set ahead, and put back later. */
   | {
       readonly kind: 'equipment-clock';
@@ -248,6 +259,25 @@ export function drawRare(random: Random, { gateways, durationMs }: WorldShape): 
       return left < 0;
     })!;
     return draw({ at, gateway, source }, random);
+  });
+}
+
+const refits: readonly Refit[] = ['asked', 'elsewhere', 'moved'];
+
+/** Beside all others, of other numbers still. */
+export function drawNewer(random: Random, { gateways, durationMs }: WorldShape): readonly Fault[] {
+  return Array.from({ length: randomInt(random, 4) }, () => {
+    const at = randomInt(random, durationMs);
+    const gateway = randomInt(random, gateways.length);
+    const source = randomInt(random, gateways[gateway]!);
+    const [kind, how] = [random.next(), refits[randomInt(random, refits.length)]!];
+    if (kind < 0.3) return { kind: 'power-cuts', at, gateway, operations: someCuts(random) };
+    // Early, and for long: what waits then takes its time afterwards.
+    if (kind < 0.55) {
+      const forMs = Math.round(durationMs * 0.4) + randomInt(random, durationMs / 5);
+      return { kind: 'narrow', at: Math.round(at / 4), gateway, forMs };
+    }
+    return { kind: 'refit', at, gateway, source, how, forMs: span(random, 5000, 600_000) };
   });
 }
 

@@ -7,25 +7,28 @@ export const fixedSeeds: readonly number[] = Array.from({ length: 12 }, (_, n) =
 
 export const metByFixedSeeds: Readonly<Partial<Record<Fault['kind'], readonly State[]>>> = {
   'boot-1970': ['tight', 'well'],
-  client: ['tight', 'well'],
+  client: ['repairing', 'tight', 'well'],
   clock: ['clock wrong', 'down', 'well'],
   delay: ['equipment away', 'tight', 'well'],
-  'disk-error': ['tight', 'well'],
-  'edge-expires': ['tight', 'well'],
+  'disk-error': ['cut off', 'down', 'tight', 'well'],
+  'edge-expires': ['repairing', 'tight', 'well'],
   'edge-loses': ['well'],
   'equipment-restart': ['tight'],
   flap: ['tight', 'well'],
-  forget: ['tight', 'well'],
-  habit: ['clock wrong', 'down', 'repairing', 'starting', 'tight', 'well'],
+  forget: ['cut off', 'tight'],
+  habit: ['clock wrong', 'cut off', 'down', 'repairing', 'starting', 'tight', 'well'],
   'key-change': ['tight', 'well'],
   kill: ['clock wrong', 'equipment away', 'repairing', 'tight', 'well'],
-  'kill-detector': ['down', 'repairing', 'tight', 'well'],
+  'kill-detector': ['cut off', 'down', 'repairing', 'tight', 'well'],
   link: ['down', 'repairing', 'tight', 'well'],
   lose: ['cut off', 'repairing', 'tight', 'well'],
-  'lose-answers': ['tight', 'well'],
+  'lose-answers': ['repairing', 'tight', 'well'],
   'lose-calls': ['tight'],
-  move: ['equipment away', 'tight', 'well'],
-  'power-cut': ['starting', 'tight', 'well'],
+  move: ['equipment away', 'repairing', 'tight', 'well'],
+  narrow: ['cut off', 'repairing', 'well'],
+  'power-cut': ['cut off', 'starting', 'tight', 'well'],
+  'power-cuts': ['cut off', 'detector down', 'down', 'repairing', 'starting', 'tight', 'well'],
+  refit: ['cut off', 'equipment away', 'repairing', 'starting', 'tight', 'well'],
   reload: ['tight', 'well'],
   remake: ['tight', 'well'],
   repeat: ['repairing', 'tight', 'well'],
@@ -44,6 +47,8 @@ export interface FoundSeed {
   readonly faults: readonly Fault[];
   /** Of the time before late readings, sealed spools, parts and large sites. */
   readonly isPlain?: true;
+  /** Of the time before equipment in doubt, disks that take their time, spools that pause sources, and sources that are changed. */
+  readonly isEarly?: true;
   /** What it was, and where it was mended. */
   readonly why: string;
 }
@@ -117,6 +122,7 @@ export const foundSeeds: readonly FoundSeed[] = [
       { kind: 'kill', at: 3437, gateway: 1, forMs: 20_942 },
       { kind: 'downgrade', at: 358_655, gateway: 1, forMs: 415, isKilled: false, choice: 609 },
     ],
+    isEarly: true,
     why: 'a rule that came back amid a window claimed a moment whose verdict it could not give',
   },
   {
@@ -125,11 +131,13 @@ export const foundSeeds: readonly FoundSeed[] = [
       { kind: 'link', at: 154_760, gateway: 0, forMs: 21_878, state: 'deaf' },
       { kind: 'clock', at: 166_367, gateway: 0, stepMs: 6_290_506 },
     ],
+    isEarly: true,
     why: 'what waited was removed for its age, which was how far a trusted clock was set forward',
   },
   {
     seed: 30_000_130,
     faults: [{ kind: 'disk-full', at: 488_325, gateway: 1, operations: 137, count: 58 }],
+    isEarly: true,
     why: 'the judge did not know of a disk that goes on to refuse for minutes',
   },
   {
@@ -138,11 +146,13 @@ export const foundSeeds: readonly FoundSeed[] = [
       { kind: 'disk-error', at: 29_213, gateway: 0, operations: 46, count: 56 },
       { kind: 'key-loss', at: 43_231, gateway: 0, forMs: 884, isKilled: true },
     ],
+    isEarly: true,
     why: 'the hub lost all that it had of a stream, and then the gateway its keys: nobody knows that it began before',
   },
   {
     seed: 30_001_185,
     faults: [],
+    isEarly: true,
     why: 'a log is as large as its checkpoints, which name each segment of the values, and of these there were 1,600',
   },
   {
@@ -155,6 +165,7 @@ export const foundSeeds: readonly FoundSeed[] = [
       },
       { kind: 'power-cuts', at: 198_036, gateway: 1, operations: [6, 13] },
     ],
+    isEarly: true,
     why: 'a start took a checkpoint for the last word that the process before it had been killed before syncing',
   },
   {
@@ -163,6 +174,7 @@ export const foundSeeds: readonly FoundSeed[] = [
       { kind: 'stop', at: 300_367, gateway: 0, forMs: 949 },
       { kind: 'bit-flips', at: 664_799, gateway: 0, forMs: 3776, count: 11 },
     ],
+    isEarly: true,
     why: 'bits turned where the log says that a window is closed: its journal went up once more, as late',
   },
   {
@@ -171,6 +183,7 @@ export const foundSeeds: readonly FoundSeed[] = [
       { kind: 'reload', at: 428_390, gateway: 0, choice: 650 },
       { kind: 'key-loss', at: 643_075, gateway: 0, forMs: 12_582, isKilled: false },
     ],
+    isEarly: true,
     why: 'the twin was refused, and with the keys the last good configuration was lost: nothing is left to run',
   },
   {
@@ -180,6 +193,7 @@ export const foundSeeds: readonly FoundSeed[] = [
       { kind: 'link', at: 63_228, gateway: 0, forMs: 53_580, state: 'deaf' },
       { kind: 'bit-flips', at: 83_323, gateway: 1, forMs: 14_312, count: 9 },
     ],
+    isEarly: true,
     why: 'bits turned in a verdict that had gone up, and in its input: it went up once more, and said that some of it may be missing',
   },
   {
@@ -193,6 +207,7 @@ export const foundSeeds: readonly FoundSeed[] = [
       { kind: 'kill-detector', at: 423_238, detector: 1, statements: 8, forMs: 13_967 },
       { kind: 'client', at: 633_682, gateway: 1, trouble: 'forced', forMs: 23_713 },
     ],
+    isEarly: true,
     why: 'an action was in flight beside as many messages as may be, and was counted as one',
   },
 ];

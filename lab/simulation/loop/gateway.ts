@@ -4,7 +4,7 @@ import '../../../runtime/rules/check-queries.ts';
 import '../../../runtime/rules/compile-rule.ts';
 import type { Boot } from '../../../kernel/boot.ts';
 import { sleep } from '../../../kernel/clock.ts';
-import { type Log, silentLog } from '../../../kernel/log.ts';
+import { silentLog } from '../../../kernel/log.ts';
 import { noMetrics } from '../../../kernel/metrics.ts';
 import { type Random, seededRandom } from '../../../kernel/random.ts';
 import { type ComposedModule, composeModule } from '../../../runtime/compose.ts';
@@ -19,38 +19,18 @@ import { openSpool } from '../../../runtime/spool/spool.ts';
 import { createIotEdgeUplink } from '../../../runtime/uplink/edge-uplink.ts';
 import type { Window } from '../../../wire/window.ts';
 import { EngineDisk, limitsFor } from '../simulated-disk.ts';
-import type { Equipment } from './equipment.ts';
 import { EquipmentSource } from './equipment-source.ts';
-import type { Hub } from './hub.ts';
+import type { GatewayOptions } from './gateway-options.ts';
 import { HubClient } from './hub-client.ts';
 import { KeyRing } from './key-ring.ts';
-import type { Link } from './link.ts';
-import type { Seams } from './seams.ts';
-import type { Trace } from './trace.ts';
-import { watchedSpool, withMaxBytes } from './watched-spool.ts';
-import { ProcessClock, type WallClock, type WorldTime } from './world-time.ts';
-
-export interface GatewayOptions {
-  readonly deviceId: string;
-  readonly equipment: readonly Equipment[];
-  readonly link: Link;
-  readonly hub: Hub;
-  readonly time: WorldTime;
-  readonly trace: Trace;
-  readonly seed: number;
-  readonly seams: Seams;
-  /** Room for all that is stored. Absent: as much as is needed. */
-  readonly spoolBytes?: number | undefined;
-  /** What was not sent goes after so long. Absent: never. */
-  readonly unsentMs?: number | undefined;
-  /** Largest message, so that windows come in parts. Absent: the hub's own limit. */
-  readonly messageBytes?: number | undefined;
-  /** What is stored is sealed from the first start on. */
-  readonly isSealed?: boolean;
-  readonly log?: Log;
-}
+import { StoreWatch } from './store-watch.ts';
+import { type Noted, watchedSpool, withMaxBytes } from './watched-spool.ts';
+import { ProcessClock, type WallClock } from './world-time.ts';
 
 const openAgainMs = 1000;
+
+/** What was sent keeps so much of the room. */
+export const archiveBytesOf = (roomBytes: number) => roomBytes / 4;
 
 interface Life {
   readonly clock: ProcessClock;
@@ -82,13 +62,14 @@ export class Gateway {
   #cutsToCome: number[] = [];
   /** The next start finds a last good configuration that a newer version wrote. */
   #isDowngraded = false;
-  /** Windows that were read again from the equipment's memory, by stream. */
-  readonly #fromHistory = new Set<string>();
+  readonly #noted: Noted = { fromHistory: new Set(), outcomes: new Set() };
+  readonly #watch: StoreWatch;
 
   constructor(options: GatewayOptions) {
     this.#options = options;
     this.deviceId = options.deviceId;
     this.#random = seededRandom(options.seed);
+    this.#watch = new StoreWatch(options.time);
     this.#keys = new KeyRing(seededRandom(options.seed + 1), options.isSealed ?? false);
     this.#disk = new EngineDisk(this.#random, limitsFor(options.seed));
     this.#boot = this.#newBoot();
@@ -123,13 +104,38 @@ export class Gateway {
     return this.#options.spoolBytes;
   }
 
+  /** Nothing unsent goes for want of room. */
+  get holdsBack(): boolean {
+    return this.#options.holdsBack ?? false;
+  }
+
+  /** The most that ever waited to be sent, about as the spool counts it. */
+  get mostUnsentBytes(): number {
+    return this.#watch.mostUnsentBytes;
+  }
+
+  /** Bytes of messages that were stored since then, elapsed ms of the world, about as the spool counts them. */
+  storedSince(at: number): number {
+    return this.#watch.storedSince(at);
+  }
+
+  /** What was written to the disk that must not be, in words. */
+  get diskFaults(): readonly string[] {
+    return this.#watch.faults;
+  }
+
+  /** The outcome of the action is on the disk. */
+  hasOutcome(actionId: string): boolean {
+    return this.#noted.outcomes.has(actionId);
+  }
+
   get unsentMs(): number | undefined {
     return this.#options.unsentMs;
   }
 
   /** Whether the window was read again from the equipment's memory, and so holds what was told late, too. */
   isFromHistory(batchId: string, { start, end }: Window): boolean {
-    return this.#fromHistory.has(`${batchId} ${start}-${end}`);
+    return this.#noted.fromHistory.has(`${batchId} ${start}-${end}`);
   }
 
   /** Starts a process. What it does goes on by itself. */
@@ -204,10 +210,12 @@ export class Gateway {
   #heedSlowness(): void {
     const { time } = this.#options;
     const { supply } = this.#disk;
+    const { diskMs = 0 } = this.#options;
     supply.pause = async () => {
-      if (time.elapsed < this.#slow.untilMs && !supply.isDead) await time.sleep(this.#slow.opMs);
+      const opMs = time.elapsed < this.#slow.untilMs ? this.#slow.opMs : diskMs;
+      if (opMs > 0 && !supply.isDead) await time.sleep(opMs);
     };
-    if (this.#slow.untilMs <= time.elapsed) supply.pause = undefined;
+    if (this.#slow.untilMs <= time.elapsed && diskMs === 0) supply.pause = undefined;
   }
 
   refuse(atOperation: number, code: 'ENOSPC' | 'EIO', count: number): void {
@@ -262,9 +270,11 @@ export class Gateway {
 
   #compose(life: Life): Promise<ComposedModule> {
     const { equipment, hub, seams, spoolBytes, unsentMs, messageBytes, log = silentLog } = this.#options;
+    const { holdsBack } = this;
     const retention = {
-      ...(spoolBytes !== undefined && { maxBytes: spoolBytes, archiveBytes: spoolBytes / 4 }),
+      ...(spoolBytes !== undefined && { maxBytes: spoolBytes, archiveBytes: archiveBytesOf(spoolBytes) }),
       ...(unsentMs !== undefined && { unsentMs }),
+      ...(holdsBack && { policy: 'backpressure' as const }),
       intervalMs: 5000,
     };
     const { clock } = life;
@@ -304,12 +314,13 @@ export class Gateway {
               ),
             ),
           ),
-          this.#fromHistory,
+          this.#noted,
           isDowngraded,
         ),
       makeAdapters: () => (of, parts) => {
-        const found = equipment.find(({ plan }) => plan.name === of.name);
-        return seams.source(new EquipmentSource(found!, clock, parts) as Source);
+        const found = equipment.find(({ plan }) => plan.name === of.name)!;
+        const isThere = () => 'host' in of && of.host === found.host;
+        return seams.source(new EquipmentSource(found, clock, parts, isThere) as Source);
       },
       connect: ({ sendTimeoutMs }) =>
         createIotEdgeUplink({
@@ -357,13 +368,15 @@ export class Gateway {
     const missing = await missingKeys(store, codec);
     if (missing.length > 0) store = await this.#begunAnew(`no key ${missing.join(', ')}`);
     await noteKey(store, codec);
-    return life.isOver ? new Promise<never>(() => {}) : this.#options.seams.store(store);
+    const watched = this.#watch.over(store, codec.keyId);
+    return life.isOver ? new Promise<never>(() => {}) : this.#options.seams.store(watched);
   }
 
   /** What cannot be read is set aside whole, though a salvage would find some of it. */
   #begunAnew(why: string): Promise<Store> {
     this.#options.trace.note(this.deviceId, `begins a new store: ${why}`);
     this.lostStorageAt = this.#options.time.elapsed;
+    this.#watch.forget();
     this.#replaceDisk(new EngineDisk(this.#random, limitsFor(this.#options.seed)));
     return this.#disk.open();
   }

@@ -60,6 +60,8 @@ export class Hub {
   delays = { count: 0, byMs: 0 };
   /** By the wall clock, when it was made. */
   createdAt: number;
+  /** Requests that a module said it has taken, by device: when it did, by elapsed time. */
+  readonly taken = new Map<string, Map<string, number>>();
   /** Told of each event that is stored. */
   onEvent: (event: HubEvent) => void = () => {};
   /** Told of each method that somebody calls, when it leaves. */
@@ -202,6 +204,10 @@ export class Hub {
     const outcome = await Promise.race([answered, late]);
     const { requestId } = payload as { requestId?: string };
     const status = outcome.kind === 'answered' ? ` ${outcome.status}` : '';
+    if (status === ' 202' && requestId !== undefined) {
+      const taken = this.taken.get(deviceId) ?? new Map<string, number>();
+      this.taken.set(deviceId, taken.set(requestId, taken.get(requestId) ?? this.#time.elapsed));
+    }
     this.#trace.note('hub', `${method} ${requestId} of ${deviceId}: ${outcome.kind}${status}`);
     return outcome;
   }

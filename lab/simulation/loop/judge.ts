@@ -8,33 +8,17 @@ import type { ParsedMessage } from '../../../wire/parse-message.ts';
 import type { Reading } from '../../../wire/reading.ts';
 import type { Window } from '../../../wire/window.ts';
 import type { Equipment, Sample } from './equipment.ts';
+import { type Followed, mayLose } from './followed.ts';
 import type { Gateway } from './gateway.ts';
 import type { Hub, HubEvent } from './hub.ts';
 import { tooLarge } from './load-judge.ts';
+import { byPosition, faultOf, numberOf } from './reading-judge.ts';
 import { type BackfillPayload, RequestJudge, readWithinMs } from './request-judge.ts';
-import { hasRule, RuleJudge, ruleOver } from './rule-judge.ts';
+import { RuleJudge } from './rule-judge.ts';
+import { hasRule, ruleNameOf } from './simulated-rule.ts';
 import type { Finding, StreamAccount, Verdict } from './verdicts.ts';
+import { faultsOf } from './void-judge.ts';
 import type { WorldTime } from './world-time.ts';
-
-interface Followed {
-  readonly equipment: Equipment;
-  readonly delivered: Set<number>;
-  /** Parts that have come, by window and set. */
-  readonly parts: Map<string, { readonly came: Map<number, readonly Reading[]>; readonly n: number }>;
-  claimed: Window[];
-  voids: Window[];
-  /** How far windows that are no answers reach. */
-  reached: number;
-  readonly requests: RequestJudge;
-  readonly gateway: Gateway;
-  /** Its spool has less room than it may need, or drops what waits for long: what was promised may be declared lost. */
-  readonly isTight: boolean;
-}
-
-/** What was promised, of a sample or of all, may be declared lost. */
-function mayLose({ isTight, gateway }: Followed, { at }: Pick<Sample, 'at'> = { at: 0 }): boolean {
-  return isTight || at < gateway.lostStorageAt;
-}
 
 /** How far the gateway's stamp may be from when the value was shown. */
 const stampSlackMs = 2500;
@@ -75,9 +59,9 @@ export class Judge {
       isTight,
     });
     if (!hasRule(equipment)) return;
-    const ofRule = `${deviceId}/rule:${ruleOver(equipment.plan.name).name}`;
+    const ofRule = `${deviceId}/rule:${ruleNameOf(equipment.plan.name)}`;
     const find = (verdict: Verdict, detail: string) => this.find(verdict, ofRule, detail);
-    const judge = new RuleJudge(equipment, find, () => gateway.lostStorageAt);
+    const judge = new RuleJudge(equipment, find, gateway);
     this.#rules.set(ofRule, judge);
     this.#rules.set(name, judge);
   }
@@ -116,10 +100,22 @@ export class Judge {
       this.find('invented', name, 'there is no such stream');
       return;
     }
-    if (parsed.kind === 'late-void') return;
+    if (parsed.kind === 'late-void') {
+      // The spool has given the number out, and keeps what it is of.
+      if (!mayLose(stream))
+        this.find('false-void', name, `late ${parsed.late.first} to ${parsed.late.last}: ${parsed.reason}`);
+      return;
+    }
     if (parsed.kind === 'void') {
       this.voids += 1;
-      this.#hearVoid(name, stream, parsed.window, parsed.reason);
+      stream.voids.push(parsed.window);
+      const faults = faultsOf(stream, parsed.window, parsed.reason, this.#time);
+      for (const fault of faults)
+        this.find(
+          'false-void',
+          name,
+          `[${parsed.window.start}, ${parsed.window.end}) ${parsed.reason}, ${fault}`,
+        );
       return;
     }
     const readings = decodeBody(message.body, {
@@ -128,7 +124,7 @@ export class Judge {
       contentEncoding: parsed.contentEncoding,
     } as never);
     this.readings += readings.length;
-    for (const reading of readings) if (reading.tag === 'value') this.#hearReading(name, stream, reading);
+    for (const some of byPosition(readings)) this.#hearPosition(name, stream, some);
     if (parsed.kind === 'late') return;
     if (!parsed.isBackfill) {
       rule?.hearInput(parsed.window);
@@ -147,13 +143,22 @@ export class Judge {
     rule.hear(parsed.window, parsed.kind === 'late', readings);
   }
 
-  #hearReading(name: string, { equipment, gateway, delivered }: Followed, { index, value }: Reading): void {
-    const number = (Number(value) - 1) / 7;
+  #hearPosition(
+    name: string,
+    { equipment, gateway, delivered }: Followed,
+    readings: readonly Reading[],
+  ): void {
+    const { index } = readings[0]!;
+    const reading = readings.find(({ tag }) => tag === 'value');
+    const number = reading === undefined ? Number.NaN : numberOf(reading);
     const sample = equipment.samples[number];
-    if (sample === undefined || sample.value !== value) {
-      this.find('invented', name, `${value} at ${index} was never shown`);
+    if (sample === undefined || sample.value !== reading?.value) {
+      this.find('invented', name, `${reading?.value} at ${index} was never shown`);
       return;
     }
+    const mayBeMarked = equipment.plan.stamping === 'gateway' && this.#clocksWereSet(gateway.deviceId);
+    const fault = faultOf(equipment.plan, sample, readings, mayBeMarked);
+    if (fault !== undefined) this.find('altered', name, `of sample ${number} at ${index} ${fault}`);
     const isItsPlace =
       equipment.plan.stamping === 'own'
         ? sample.index === index
@@ -187,7 +192,7 @@ export class Judge {
     if (isAhead && (isOwn || !this.#clocksWereSet(gateway.deviceId)))
       this.find('future', name, `[${window.start}, ${window.end}) ends after ${equipment.reachedTo}`);
     const values = all.filter(({ tag }) => tag === 'value');
-    const holds = new Set(values.map(({ value }) => (Number(value) - 1) / 7));
+    const holds = new Set(values.map(numberOf));
     // Behind a clock that leapt ahead what comes is late until the claims are there, too.
     const cameLate = (number: number) => equipment.plan.late !== undefined && stream.delivered.has(number);
     const lacks = this.#shownIn(stream, window, values).filter(
@@ -216,35 +221,8 @@ export class Judge {
       return shown.filter(({ lateMs }) => lateMs === 0);
     }
     if (readings.length === 0) return [];
-    const numbers = readings.map(({ value }) => (Number(value) - 1) / 7);
+    const numbers = readings.map(numberOf);
     return equipment.samples.slice(Math.min(...numbers), Math.max(...numbers) + 1);
-  }
-
-  #hearVoid(name: string, stream: Followed, window: Window, reason: string): void {
-    const { equipment } = stream;
-    stream.voids.push(window);
-    if (reason === 'evicted') this.#judgeEviction(name, stream, window);
-    if (equipment.plan.stamping !== 'own') return;
-    if (window.end > equipment.reachedTo) {
-      this.find(
-        'false-void',
-        name,
-        `[${window.start}, ${window.end}) ${reason} reaches into what is to come`,
-      );
-      return;
-    }
-    const isHeld = ({ index, lateMs }: Sample) => lateMs === 0 || index < equipment.recordedTo;
-    if (equipment.plan.memory > 0 && equipment.held(window).some(isHeld))
-      this.find('false-void', name, `[${window.start}, ${window.end}) ${reason}, and the equipment has it`);
-  }
-
-  /** Where there is room for all, only what has waited too long may go. */
-  #judgeEviction(name: string, { equipment, gateway }: Followed, window: Window): void {
-    const { roomBytes, unsentMs = Number.POSITIVE_INFINITY } = gateway;
-    if (roomBytes !== undefined || equipment.plan.stamping !== 'own') return;
-    const young = equipment.shown(window).find(({ at }) => at > this.#time.elapsed - unsentMs);
-    if (young !== undefined)
-      this.find('false-void', name, `[${window.start}, ${window.end}) evicted, and is not that old`);
   }
 
   /** Somebody calls a method. `upMs`: for how long there have been detectors. */
@@ -259,9 +237,17 @@ export class Judge {
     stream.requests.hear(payload as BackfillPayload, held, this.#time);
   }
 
+  /** A module took a request on, and does not know it any more. */
+  hearForgotten({ deviceId, lostStorageAt }: Gateway, requestId: string, takenAt: number): void {
+    // A job that ended in 1970 is older than it is kept.
+    if (takenAt > lostStorageAt && !this.#clocksWereSet(deviceId))
+      this.find('broken-promise', deviceId, `${requestId} was accepted, and is not known`);
+  }
+
   /** What a gateway has under way and on its disk. */
   weigh(gateway: Gateway): void {
     for (const detail of tooLarge(gateway)) this.find('unbounded', gateway.deviceId, detail);
+    for (const detail of gateway.diskFaults) this.find('unsealed', gateway.deviceId, detail);
   }
 
   /** Nothing has been wrong for long: what the equipment shows has to be here. */
@@ -279,11 +265,15 @@ export class Judge {
     for (const [name, rule] of this.#rules) {
       const source = this.#streams.get(name);
       if (source === undefined) continue;
-      const stream = name.replace(/[^/]+$/, (source) => `rule:${ruleOver(source).name}`);
+      const stream = name.replace(/[^/]+$/, (source) => `rule:${ruleNameOf(source)}`);
       const { covered: sourceCovered = [], voids: sourceVoids = [] } = accounts.get(name) ?? {};
       const { covered = [], voids = [] } = accounts.get(stream) ?? {};
       const told = mayLose(source) ? { voids, sourceVoids } : { voids: [], sourceVoids: [] };
-      rule.close({ covered, ...told }, source.delivered, sourceCovered[0]?.start ?? 0);
+      rule.close(
+        { covered, ...told, mayLose: mayLose(source) },
+        source.delivered,
+        sourceCovered[0]?.start ?? 0,
+      );
     }
   }
 

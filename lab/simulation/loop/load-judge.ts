@@ -11,11 +11,13 @@ const checkpointBytes = 20;
 const checkpoints = 16;
 
 /** What is larger than it may be, in words. */
-export function tooLarge({ load, valueSegments, roomBytes = Number.POSITIVE_INFINITY }: Gateway): string[] {
+export function tooLarge({ load, valueSegments, roomBytes, holdsBack }: Gateway): string[] {
+  // What must not go is kept, whatever the room.
+  const room = holdsBack ? undefined : roomBytes;
   const most = {
     ...bounds,
     walBytes: bounds.walBytes + checkpoints * checkpointBytes * valueSegments,
-    valueBytes: bounds.valueBytes + 2 * roomBytes,
+    valueBytes: bounds.valueBytes + 2 * (room ?? Number.POSITIVE_INFINITY),
   };
   return (Object.entries(most) as [keyof typeof bounds, number][])
     .filter(([what, limit]) => load[what] > limit)

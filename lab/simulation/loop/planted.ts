@@ -5,7 +5,7 @@ import type { SourceEvent } from '../../../runtime/sources/source.ts';
 import type { BatchOp } from '../../../runtime/spool/engine/store.ts';
 import type { WireMessage } from '../../../wire/mini-batch.ts';
 import type { EquipmentPlan } from './equipment.ts';
-import type { Fault } from './faults.ts';
+import { plantedBeside } from './planted-beside.ts';
 import {
   every,
   isOfRule,
@@ -21,32 +21,15 @@ import {
   whole,
   withMembers,
 } from './planted-seams.ts';
-import { noFault, type Seams } from './seams.ts';
-import type { Verdict } from './verdicts.ts';
-
-export interface Planted {
-  readonly seams: Partial<Seams>;
-  /** What a world must be guilty of with it. */
-  readonly foundAs: readonly Verdict[];
-  /** Faults that it takes, and that are rare: they befall each world that looks for it, beside its own. */
-  readonly needs?: readonly Fault[];
-  /** What all equipment of such a world is, where few have it. */
-  readonly needsEquipment?: Partial<EquipmentPlan>;
-}
+import { cutOff, type Planted, remembers, unplugged } from './planted-types.ts';
+import { noFault } from './seams.ts';
 
 /** What a world that looks for it is, beside what its seed says. */
 export function circumstancesOf({ seams, needs = [], needsEquipment = {} }: Planted) {
   return { seams: { ...noFault, ...seams }, also: needs, equipment: needsEquipment };
 }
 
-const unplugged = (at: number, forMs: number): Fault => ({
-  ...{ kind: 'unplug', gateway: 0, source: 0, at, forMs },
-});
-const remembers: Partial<EquipmentPlan> = { index: 'time', stamping: 'own', memory: 500 };
 const tellsLate: Partial<EquipmentPlan> = { ...remembers, late: { every: 3, byMs: 60_000 } };
-const cutOff = (at: number, forMs: number): Fault => ({
-  ...{ kind: 'link', gateway: 0, state: 'down', at, forMs },
-});
 
 export const planted: Readonly<Record<string, Planted>> = {
   'break-leaves-no-hole': {
@@ -370,4 +353,5 @@ export const planted: Readonly<Record<string, Planted>> = {
     },
     foundAs: ['not-closed'],
   },
+  ...plantedBeside,
 };

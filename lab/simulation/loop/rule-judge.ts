@@ -4,27 +4,9 @@ import { type Coverage, covers, normalise } from '../../../wire/coverage.ts';
 import type { WireMessage } from '../../../wire/mini-batch.ts';
 import type { Reading } from '../../../wire/reading.ts';
 import type { Window } from '../../../wire/window.ts';
-import type { Equipment } from './equipment.ts';
-
-export const simulatedRule = { windowMs: 20_000, validForMs: 30_000, output: 'act' } as const;
-
-/** Rules are over what stamps its own samples and tells them at once: of that it is known what was to be seen when. */
-export function hasRule({ plan }: Equipment): boolean {
-  return plan.stamping === 'own' && plan.index === 'time' && plan.late === undefined;
-}
-
-/** The rule over one source, as a configuration has it. */
-export function ruleOver(source: string): Record<string, unknown> {
-  const { windowMs, validForMs, output } = simulatedRule;
-  return {
-    name: `count-${source}`,
-    inputs: { input: { source } },
-    query: `SELECT COUNT(*) AS n INTO output FROM input GROUP BY TumblingWindow(millisecond, ${windowMs})`,
-    outputs: ['upstream', { send: output }],
-    validForMs,
-    perMinute: 6000,
-  };
-}
+import { type Equipment, qualityOf, type Sample } from './equipment.ts';
+import type { Gateway } from './gateway.ts';
+import { simulatedRule } from './simulated-rule.ts';
 
 /** What a rule can be found guilty of. */
 export type RuleVerdict =
@@ -32,7 +14,9 @@ export type RuleVerdict =
   | 'unfounded' // it is called good, and counts what was lost, or not all that there was
   | 'no-verdict' // the stream claims a moment whose verdict is missing
   | 'old-action' // something was sent after its time was over
-  | 'wild-action'; // or without a verdict
+  | 'wild-action' // or without a verdict
+  | 'action-again' // although its outcome was told
+  | 'no-outcome'; // nobody says what became of what a verdict wants done
 
 export type FindRule = (verdict: RuleVerdict, detail: string) => void;
 
@@ -45,20 +29,23 @@ interface Heard {
 
 /** The order of link and clock may take so long after the last look at the deadline. */
 const slackMs = 1000;
+/** An outcome comes within this: an action has its time, and a window has to close. */
+const outcomeMs = 120_000;
 
 export class RuleJudge {
   readonly #equipment: Equipment;
   readonly #find: FindRule;
-  /** Of what was stored until then, by elapsed time, some may be gone: what was sent from there is sent again. */
-  readonly #lostStorageAt: () => number;
+  readonly #gateway: Pick<Gateway, 'lostStorageAt' | 'hasOutcome'>;
+  /** Times of verdicts whose actions have an outcome. */
+  readonly #outcomes = new Set<number>();
   readonly #verdicts = new Map<number, Heard>();
   readonly #actions = new Map<string, number>();
   readonly #seen: Window[] = [];
 
-  constructor(equipment: Equipment, find: FindRule, lostStorageAt: () => number) {
+  constructor(equipment: Equipment, find: FindRule, gateway: Pick<Gateway, 'lostStorageAt' | 'hasOutcome'>) {
     this.#equipment = equipment;
     this.#find = find;
-    this.#lostStorageAt = lostStorageAt;
+    this.#gateway = gateway;
   }
 
   get verdicts(): number {
@@ -72,6 +59,7 @@ export class RuleJudge {
   /** The hub has a message of the rule's stream. */
   hear(window: Window, isLate: boolean, readings: readonly Reading[]): void {
     for (const { index, tag, value, quality } of readings) {
+      if (tag.startsWith('action#')) this.#outcomes.add((value as { readonly time: number }).time);
       if (tag !== 'n') continue;
       const fresh = { n: Number(value), isGood: quality === 'good', places: new Set<string>() };
       const verdict = this.#verdicts.get(index) ?? fresh;
@@ -79,10 +67,27 @@ export class RuleJudge {
       verdict.places.add(`${isLate} ${window.start}-${window.end}`);
       if (verdict.places.size > 1 && !this.#isSentAgain(verdict, fresh))
         this.#find('doubled', `the verdict of ${index} stands in ${[...verdict.places].join(' and ')}`);
-      const { length } = this.#equipment.shown(windowOf(index));
-      if (fresh.isGood && fresh.n !== length)
-        this.#find('unfounded', `the verdict of ${index} counts ${value}, there were ${length}`);
+      const shown = this.#equipment.shown(windowOf(index));
+      if (fresh.isGood && fresh.n !== shown.length)
+        this.#find('unfounded', `the verdict of ${index} counts ${value}, there were ${shown.length}`);
+      const sum = readings.find((each) => each.index === index && each.tag === 's');
+      if (fresh.isGood && this.#equipment.plan.isMixed) this.#judgeSum(index, sum?.value, shown);
     }
+  }
+
+  /** What the equipment calls bad is no value, and what it is not sure of makes no good verdict. */
+  #judgeSum(index: number, sum: unknown, shown: readonly Sample[]): void {
+    const qualities = shown.map(({ number }) => qualityOf(number));
+    if (qualities.some((quality) => quality.startsWith('uncertain')))
+      this.#find('unfounded', `the verdict of ${index} is called good, and rests on what is uncertain`);
+    const values = shown.filter((_, at) => !qualities[at]!.startsWith('bad')).map(({ value }) => value);
+    const right = values.length === 0 ? null : values.reduce((one, other) => one + other);
+    if (sum !== right) this.#find('unfounded', `the verdict of ${index} sums up to ${sum}, not ${right}`);
+  }
+
+  /** Some of what was stored may be gone: what was sent from there is sent again. */
+  get #hasLostStorage(): boolean {
+    return this.#gateway.lostStorageAt > Number.NEGATIVE_INFINITY;
   }
 
   /**
@@ -92,7 +97,7 @@ export class RuleJudge {
   #isSentAgain(verdict: Heard, again: Heard): boolean {
     const isSame = !again.isGood || (again.n === verdict.n && verdict.isGood);
     const claims = [...verdict.places].filter((place) => place.startsWith('false'));
-    return isSame && claims.length <= 1 && this.#lostStorageAt() > Number.NEGATIVE_INFINITY;
+    return isSame && claims.length <= 1 && this.#hasLostStorage;
   }
 
   /** The module sends an action. `now`: a right wall clock. */
@@ -101,6 +106,8 @@ export class RuleJudge {
     const lateMs = now - time - simulatedRule.validForMs;
     if (lateMs > slackMs)
       this.#find('old-action', `${messageId} is sent ${lateMs} ms after its time was over`);
+    if (this.#gateway.hasOutcome(messageId) && !this.#hasLostStorage)
+      this.#find('action-again', `${messageId} is sent, and its outcome was on the disk`);
     this.#actions.set(messageId, (this.#actions.get(messageId) ?? 0) + 1);
   }
 
@@ -115,7 +122,14 @@ export class RuleJudge {
    * `delivered`: numbers of samples. `from`: where the ledger says that the source's stream begins.
    */
   close(
-    { covered, voids, sourceVoids }: Readonly<Record<'covered' | 'voids' | 'sourceVoids', readonly Window[]>>,
+    {
+      covered,
+      voids,
+      sourceVoids,
+      mayLose,
+    }: Readonly<Record<'covered' | 'voids' | 'sourceVoids', readonly Window[]>> & {
+      readonly mayLose: boolean;
+    },
     delivered: ReadonlySet<number>,
     from: number,
   ): void {
@@ -140,6 +154,11 @@ export class RuleJudge {
       if (!this.#verdicts.has(time) && time <= last && !isTold(time))
         this.#find('wild-action', `${id} is of no verdict`);
     }
+    if (mayLose || this.#hasLostStorage) return;
+    const settled = [...this.#verdicts.keys()].filter((time) => time < last - outcomeMs);
+    const untold = settled.find((time) => !this.#outcomes.has(time));
+    if (untold !== undefined)
+      this.#find('no-outcome', `of the verdict of ${untold}, and ${settled.length} were decided`);
   }
 }
 

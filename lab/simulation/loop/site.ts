@@ -6,7 +6,7 @@ import type { Gateway } from './gateway.ts';
 import type { Hub } from './hub.ts';
 import type { Link } from './link.ts';
 import type { State } from './meetings.ts';
-import { putRight } from './twin.ts';
+import { putRight, sourcesOf } from './twin.ts';
 import type { WorldTime } from './world-time.ts';
 
 export interface Site {
@@ -17,6 +17,14 @@ export interface Site {
   /** Elapsed time of the last trouble. */
   troubledAt: number;
   readonly equipment: readonly Equipment[];
+  /** The twin names a source where it is not, and what ran before has nothing to show that it worked. */
+  isAstray: boolean;
+  /** The twin named a source otherwise. */
+  isRefit: boolean;
+  /** When equipment was last put elsewhere, elapsed ms. */
+  movedAt: number;
+  /** From then on, by elapsed time, a long backlog goes up beside live data. */
+  backlogAt: number | undefined;
 }
 
 /** Of equipment, disk and wall clock. */
@@ -89,12 +97,16 @@ export function expireAtTheEdge(edgeHub: EdgeHub, forMs: number, time: WorldTime
 }
 
 /** All that was broken is whole again; a clock that was set is put right by itself, soon after. */
-export function healSite({ gateway, link, edgeHub, equipment }: Site, hub: Hub): void {
+export function healSite(site: Site, hub: Hub): void {
+  const { gateway, link, edgeHub, equipment } = site;
+  site.isAstray = false;
+  site.backlogAt = undefined;
   edgeHub?.upstream.set('up');
   link.set('up');
   link.latencyMs = 20;
   gateway.mendDisk();
   const device = hub.device(gateway.deviceId);
+  hub.desire(gateway.deviceId, { sources: sourcesOf(equipment) });
   device.trouble = undefined;
   if (device.refusedSince !== undefined) hub.desire(gateway.deviceId, putRight);
   for (const each of equipment) {
@@ -106,7 +118,10 @@ export function healSite({ gateway, link, edgeHub, equipment }: Site, hub: Hub):
 }
 
 /** What keeps live data of a site from coming. */
-export function troublesOf({ gateway, link, edgeHub, equipment }: Site, hub: Hub): readonly string[] {
+export function troublesOf(
+  { gateway, link, edgeHub, equipment, isAstray, isRefit }: Site,
+  hub: Hub,
+): readonly string[] {
   const troubles = {
     process: !gateway.isRunning || !gateway.isPowered || gateway.upMs < 60_000,
     disk: gateway.isDiskRefusing,
@@ -115,7 +130,10 @@ export function troublesOf({ gateway, link, edgeHub, equipment }: Site, hub: Hub
     client: hub.device(gateway.deviceId).trouble !== undefined,
     equipment: equipment.some((each) => !each.answers || Object.keys(each.habit).length > 0),
     clock: gateway.wall.offsetMs !== 0,
+    twin: isAstray,
     // With its store the module lost its last good configuration.
+    // Of a twin that is refused nothing takes effect.
+    refit: isRefit && hub.device(gateway.deviceId).refusedSince !== undefined,
     configuration:
       (hub.device(gateway.deviceId).refusedSince ?? Number.POSITIVE_INFINITY) < gateway.lostStorageAt,
     hub: hub.loses > 0 || hub.delays.count > 0,

@@ -6,6 +6,7 @@ import type { RuleVerdict } from './rule-judge.ts';
 /** What a run can be found guilty of. */
 export type Verdict =
   | 'invented' // a reading that the equipment never showed, or at another place
+  | 'altered' // a reading that is not as the equipment told it, or not all that it told with it
   | 'false-coverage' // a window claims, and does not hold
   | 'false-void' // void over what the equipment still has, or what was delivered by a window
   | 'future' // a claim on what has not happened
@@ -14,6 +15,7 @@ export type Verdict =
   | 'not-closed' // the ledger does not close in bounded time
   | 'behind' // live data does not arrive although all is well
   | 'unbounded' // a queue, or the files, are larger than they may become
+  | 'unsealed' // a sealed spool has something on its disk that anybody can read
   | 'crashed' // the module or the detector ended by itself
   | RequestVerdict
   | RuleVerdict;

@@ -3,22 +3,20 @@
 import type { Database } from '../../../cloud-lite/database/database.ts';
 import { type Log, silentLog } from '../../../kernel/log.ts';
 import { type Random, randomInt, seededRandom } from '../../../kernel/random.ts';
-import { befallModule, type ModuleParts } from './befall-module.ts';
+import { backlogMs, befallModule, type ModuleParts } from './befall-module.ts';
 import { Detectors } from './detectors.ts';
-import { Equipment, type EquipmentPlan } from './equipment.ts';
-import { drawEquipment, withLateness } from './equipment-plan.ts';
-import { drawFaults, drawRare, type Fault, type WorldShape } from './faults.ts';
-import { Gateway } from './gateway.ts';
+import { drawSite } from './draw-site.ts';
+import type { EquipmentPlan } from './equipment.ts';
+import { drawFaults, drawNewer, drawRare, type Fault, type WorldShape } from './faults.ts';
 import { Hub } from './hub.ts';
 import { Judge } from './judge.ts';
 import type { Ledger } from './ledger.ts';
-import { Link } from './link.ts';
 import { type Meetings, meet, type State } from './meetings.ts';
 import { ModelDetector } from './model-detector.ts';
 import { noFault, type Seams } from './seams.ts';
 import { befallMachine, expireAtTheEdge, healSite, type Site, statesOf, troublesOf } from './site.ts';
 import { Trace } from './trace.ts';
-import { changeOf, desiredOf } from './twin.ts';
+import { changeOf, revertAfterMs } from './twin.ts';
 import type { Finding, StreamAccount } from './verdicts.ts';
 import { type WallClock, WorldTime } from './world-time.ts';
 
@@ -32,6 +30,8 @@ export interface RunOptions {
   readonly also?: readonly Fault[] | undefined;
   /** As worlds were before there were late readings, sealed spools, parts and large sites: for seeds of that time. */
   readonly isPlain?: boolean;
+  /** As worlds were before equipment was in doubt, disks took their time, spools paused sources and sources were changed. */
+  readonly isEarly?: boolean;
   /** What all equipment is, whatever the seed says. */
   readonly equipment?: Partial<EquipmentPlan> | undefined;
   readonly seams?: Seams;
@@ -63,6 +63,10 @@ export const closeLimitMs = 2_400_000;
 /** How far live data may be behind, then and once nothing has troubled a gateway for so long. */
 const behindLimitMs = 120_000;
 const calmMs = 180_000;
+/** The same, while a backlog goes up beside it. */
+const backlogLimitMs = 60_000;
+/** A module keeps more finished jobs than this. */
+const maxTaken = 200;
 const startWall = Date.UTC(2026, 10, 21);
 
 export function runWorld(options: RunOptions): Promise<RunResult> {
@@ -75,6 +79,9 @@ class World {
   readonly #parts: ModuleParts;
   /** For what was added later: what is drawn of `#random` stays what it was. */
   readonly #more: Random;
+  /** The same again, for what was added later still. */
+  readonly #newer: Random;
+  readonly #isEarly: boolean;
   readonly #time = new WorldTime(startWall);
   readonly #trace: Trace;
   readonly #hub: Hub;
@@ -98,6 +105,8 @@ class World {
     this.#options = options;
     this.#random = seededRandom(seed);
     this.#more = seededRandom(seed * 17 + 3);
+    this.#newer = seededRandom(seed * 29 + 11);
+    this.#isEarly = options.isEarly ?? options.isPlain ?? false;
     this.#trace = new Trace(this.#time, keep);
     this.#hub = new Hub(this.#time, this.#trace);
     const crashed = () => {
@@ -115,7 +124,8 @@ class World {
     this.#detectorClocks = new Map(
       this.#shape.detectorClocks.map((offsetMs, n) => [`detector-${n}`, { offsetMs }]),
     );
-    const drawn = [...drawFaults(this.#random, this.#shape), ...drawRare(this.#more, this.#shape)];
+    const old = [...drawFaults(this.#random, this.#shape), ...drawRare(this.#more, this.#shape)];
+    const drawn = this.#isEarly ? old : [...old, ...drawNewer(this.#newer, this.#shape)];
     this.#faults = [...(options.faults ?? drawn), ...(options.also ?? [])].sort((a, b) => a.at - b.at);
     this.#hub.onEvent = (event) => this.#judge.hear(event);
     this.#hub.onCall = (...call) => this.#judge.hearCall(...call, this.#detectorsUpMs());
@@ -129,6 +139,7 @@ class World {
     await this.#watch(this.#shape.durationMs);
     this.#heal();
     await this.#comeToRest();
+    await this.#askForTaken();
     const { gaps } = await this.#ledger.count();
     return {
       seed: this.#options.seed,
@@ -161,34 +172,13 @@ class World {
   }
 
   #makeSite(n: number, sources: number, seams: Seams): Site {
-    const { isPlain = false } = this.#options;
-    const random = this.#random;
-    const deviceId = `gateway-${n}`;
-    const equipment = Array.from({ length: sources }, (_, at) => {
-      const drawn = drawEquipment(random, `source-${at}`);
-      const plan = { ...(isPlain ? drawn : withLateness(drawn, this.#more)), ...this.#options.equipment };
-      return new Equipment(plan, this.#time, seededRandom(randomInt(random, 2 ** 31)));
-    });
-    const link = new Link(this.#time);
-    const upstream = random.next() < 0.5 ? new Link(this.#time) : undefined;
-    const edgeHub = this.#hub.register(deviceId, link, desiredOf(equipment), upstream);
-    // What has no room on the disk is removed, sent or not.
-    const spoolBytes = random.next() < 0.25 ? 60_000 + randomInt(random, 400_000) : undefined;
-    const more = this.#more;
-    const isSealed = !isPlain && more.next() < 0.25;
-    const unsentMs = !isPlain && more.next() < 0.15 ? 60_000 + randomInt(more, 600_000) : undefined;
-    const messageBytes = !isPlain && more.next() < 0.2 ? 4096 : undefined;
-    const gateway = new Gateway({
-      ...{ deviceId, equipment, link, seams, spoolBytes, unsentMs, messageBytes, isSealed },
-      hub: this.#hub,
-      time: this.#time,
-      trace: this.#trace,
-      seed: randomInt(random, 2 ** 31),
-      log: this.#options.log ?? silentLog,
-    });
-    const isTight = spoolBytes !== undefined || unsentMs !== undefined;
-    for (const each of equipment) this.#judge.follow(gateway, each, isTight);
-    return { gateway, link, edgeHub, isTight, equipment, troubledAt: 0 };
+    const { isPlain = false, equipment, log = silentLog } = this.#options;
+    const [random, more, newer] = [this.#random, this.#more, this.#newer];
+    const draws = { random, more, newer, isPlain, isEarly: this.#isEarly };
+    const parts = { hub: this.#hub, time: this.#time, trace: this.#trace, seams, log };
+    const site = drawSite({ deviceId: `gateway-${n}`, sources, equipment }, draws, parts);
+    for (const each of site.equipment) this.#judge.follow(site.gateway, each, site.isTight);
+    return site;
   }
 
   /** A disk that lost its power takes the machine with it: it starts again after a while. */
@@ -217,8 +207,16 @@ class World {
     this.#judge.weigh(gateway);
     const isWell = troublesOf(site, this.#hub).length === 0 && !this.#clocksWereSet.has(gateway.deviceId);
     if (!isWell) site.troubledAt = this.#time.elapsed;
+    // What was new did not work in its time, for another reason, and is taken back.
+    if (!isWell && this.#time.elapsed - site.movedAt < 2 * revertAfterMs) site.isAstray = true;
     if (this.#time.elapsed - site.troubledAt > calmMs)
       this.#judge.lookForLive(gateway.deviceId, behindLimitMs);
+    const sinceMs = this.#time.elapsed - (site.backlogAt ?? Number.POSITIVE_INFINITY);
+    const isBacklog = sinceMs > backlogLimitMs && sinceMs < backlogMs;
+    // What comes late goes up one by one, and may be more than the hub takes.
+    const isCalm = isWell && this.#time.elapsed - site.troubledAt > backlogLimitMs;
+    if (isCalm && isBacklog && site.equipment.every(({ plan }) => plan.late === undefined))
+      this.#judge.lookForLive(gateway.deviceId, backlogLimitMs);
   }
 
   #detectorsUpMs(): number {
@@ -231,7 +229,10 @@ class World {
     const site = 'gateway' in fault ? this.#sites[fault.gateway] : undefined;
     if (site !== undefined) await befallModule(fault, site, this.#parts);
     if (site !== undefined) {
-      site.troubledAt = this.#time.elapsed + ('forMs' in fault ? fault.forMs : 60_000);
+      const lastsMs = 'forMs' in fault ? fault.forMs : 60_000;
+      // What does not work is taken back sooner.
+      const most = fault.kind === 'refit' ? 2 * revertAfterMs : Number.POSITIVE_INFINITY;
+      site.troubledAt = this.#time.elapsed + Math.min(most, lastsMs);
       if (fault.kind === 'clock' || fault.kind === 'boot-1970')
         this.#clocksWereSet.add(site.gateway.deviceId);
     }
@@ -340,6 +341,17 @@ class World {
           this.#judge.find('not-closed', name, `missing ${JSON.stringify(missing.slice(0, 3))}`);
       if (this.#judge.findings.length === 0) this.#judge.find('not-closed', '', 'requests are open');
       return;
+    }
+  }
+
+  /** What a module has taken on it knows, whatever befell it since. */
+  async #askForTaken(): Promise<void> {
+    for (const { gateway } of this.#sites) {
+      const taken = [...(this.#hub.taken.get(gateway.deviceId) ?? [])].slice(-maxTaken);
+      for (const [requestId, at] of taken) {
+        const answer = await this.#hub.device(gateway.deviceId).events?.method('getBackfill', { requestId });
+        if (answer?.status === 404) this.#judge.hearForgotten(gateway, requestId, at);
+      }
     }
   }
 

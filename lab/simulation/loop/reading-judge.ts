@@ -1,0 +1,35 @@
+// Judges the readings of one position by the sample that they are of: each tag, value and quality, and that none is missing.
+import { isDeepStrictEqual } from 'node:util';
+import type { Quality, Reading } from '../../../wire/reading.ts';
+import { type EquipmentPlan, readingsOf, type Sample } from './equipment.ts';
+
+/** Readings in index order, those of one position together. */
+export function byPosition(readings: readonly Reading[]): readonly (readonly Reading[])[] {
+  return [...Map.groupBy(readings, ({ index }) => index).values()];
+}
+
+/** The number of the sample that shows this value. */
+export const numberOf = ({ value }: Reading): number => (Number(value) - 1) / 7;
+
+/** What is wrong with the readings of a sample. `mayBeMarked`: the gateway's clock was wrong, and its stamp may say so. */
+export function faultOf(
+  plan: EquipmentPlan,
+  sample: Sample,
+  came: readonly Reading[],
+  mayBeMarked: boolean,
+): string | undefined {
+  const told = readingsOf(plan, sample, came[0]!.index);
+  const isSame = (one: Reading, other: Reading) =>
+    one.tag === other.tag &&
+    isDeepStrictEqual(one.value, other.value) &&
+    isQuality(one.quality, other.quality, mayBeMarked);
+  const altered = came.find((reading) => !told.some((each) => isSame(reading, each)));
+  if (altered !== undefined)
+    return `${altered.tag} = ${JSON.stringify(altered.value)} (${altered.quality}) was never told`;
+  const missing = told.find((each) => !came.some(({ tag }) => tag === each.tag));
+  return missing && `${missing.tag} is missing`;
+}
+
+function isQuality(came: Quality, told: Quality, mayBeMarked: boolean): boolean {
+  return came === told || (mayBeMarked && told === 'good' && came === 'uncertain:clock');
+}
