@@ -231,6 +231,14 @@ describe('a break', () => {
     windows.loseDisk();
     expect(show(windows.fetch()?.closed ?? [])).toEqual(['~6-7[6]']);
     expect(windows.apply(resumed(9, next), 0)).toBe(false);
+    // Its source did not know: what it said before it was told contradicts nothing.
+    expect(windows.apply(observed(10), 0)).toBe(false);
+    expect(windows.apply(readings(10), 0)).toBe(false);
+    expect(windows.counts.violations).toBe(0);
+    expect(windows.apply(resumed(11), 0)).toBe(true);
+    windows.apply(broken(12), 0);
+    expect(windows.apply(observed(13), 0)).toBe(false);
+    expect(windows.counts.violations).toBe(1);
     // What this process began by itself is as good as before.
     const own = make({ start }).windows;
     own.apply(resumed(20), 0);

@@ -50,6 +50,8 @@ export class StreamWindows {
   /** The open window begins where an earlier process ended, by the word of the disk. */
   #goesOnFromDisk = false;
   #hasBegun = false;
+  /** Observation was ended here, and the source does not know yet: what it says until then contradicts nothing. */
+  #isCutOff = false;
   readonly counts = { readings: 0, late: 0, violations: 0, refused: 0, dropped: 0 };
 
   constructor(options: StreamWindowsOptions) {
@@ -131,10 +133,8 @@ export class StreamWindows {
   /** As `interrupt`, when an event had to be dropped: nothing that it spoke of is claimed, now or later. */
   drop(event: SourceEvent, now: number): void {
     this.#mayContinue = false;
-    const indexes =
-      event.kind === 'readings'
-        ? event.readings.flatMap(({ index }) => (this.#isIndex(index) ? [index] : []))
-        : [];
+    const given = event.kind === 'readings' ? event.readings.map(({ index }) => index) : [];
+    const indexes = given.filter((index) => this.#isIndex(index));
     this.counts.dropped += indexes.length;
     this.interrupt();
     for (const index of indexes) this.#claims.forbid(index, now);
@@ -168,6 +168,7 @@ export class StreamWindows {
    * not close yet, claims nothing: its readings go up as late ones.
    */
   loseDisk(): void {
+    this.#isCutOff ||= this.#open !== undefined;
     if (this.#open !== undefined && this.#goesOnFromDisk) this.#end(this.#open, this.#open.start);
     this.loseContinuity();
   }
@@ -242,6 +243,7 @@ export class StreamWindows {
     const { start, ceiling } = this.#claims.begin(at, isProven, now);
     this.#pace.begin(at, now, isProven);
     this.#mayContinue = true;
+    this.#isCutOff = false;
     this.#open = new OpenWindow({ start, ceiling, since: now, stated: at, position: at - 1 });
     return true;
   }
@@ -280,11 +282,10 @@ export class StreamWindows {
   #takeAllLate(readings: readonly Reading[]): boolean {
     let isWhole = true;
     for (const given of readings) {
-      const { index, tag } = given;
-      if (this.#isIndex(index)) {
+      if (this.#isIndex(given.index)) {
         const { reading, bytes } = this.#takeIn(given);
         this.#takeLate(reading, bytes);
-      } else isWhole = this.#violation('bad-index', { tag, index });
+      } else isWhole = this.#violation('bad-index', { tag: given.tag, index: given.index });
     }
     return isWhole;
   }
@@ -319,9 +320,8 @@ export class StreamWindows {
     const before = Math.max(open.position, open.stated);
     if (index < before) return this.#violation('reading-went-back', { tag, index, before });
     const from = Math.max(open.until, open.position + 1) - 1;
-    return (
-      this.#pace.allows(from, index, now) || this.#violation('index-jumped', { tag, from, until: index })
-    );
+    if (this.#pace.allows(from, index, now)) return true;
+    return this.#violation('index-jumped', { tag, from, until: index });
   }
 
   /** Observation is complete below `until`. False where that reaches an earlier claim: the window ends there. */
@@ -343,6 +343,7 @@ export class StreamWindows {
 
   /** Breaks observation; false, so that the source is told. */
   #violation(what: string, fields: object): false {
+    if (what === 'not-resumed' && this.#isCutOff) return false;
     this.counts.violations++;
     this.#options.onViolation(what, fields);
     this.loseContinuity();
