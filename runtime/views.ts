@@ -1,16 +1,19 @@
 // What can be looked at besides status and reported state: series for a collector, the overview for page and terminal, the bundle
 // for whoever is asked for help, and how an outage is told.
+import type { Clock, Timer } from '../kernel/clock.ts';
 import { type Moment, wallTimeOf } from '../kernel/moment.ts';
 import type { Sample } from '../kernel/prometheus.ts';
 import { type BundleParts, makeBundle, makeSmallBundle } from './health/bundle.ts';
 import { type FillRate, watchFillRate } from './health/fill-rate.ts';
-import { createOutageLog, type OutageLog } from './health/outage-log.ts';
+import { createOutageLog, type OutageLog, quotaWords, watchQuota } from './health/outage-log.ts';
 import { maxShownEntries, maxShownLines, type Overview, shownSources } from './health/overview.ts';
 import { stateSamples } from './health/state-metrics.ts';
 import { troublesOf } from './health/troubles.ts';
 import { labelValuesOf } from './label-values.ts';
 import type { ReportParts } from './report-parts.ts';
 import { version } from './version.ts';
+
+const quotaLookMs = 2000;
 
 /** What every report says of the module. */
 export interface Said {
@@ -45,13 +48,33 @@ export function makeViews(parts: ReportParts, said: () => Said, started: Moment)
     const oldestAt = Math.min(lanes.live.oldestAt ?? now, lanes.backlog.oldestAt ?? now);
     return fillRate.fullInSeconds({ bytes: roomBytes, unsentMs, oldestUnsentAgeMs: now - oldestAt });
   };
-  const outages = createOutageLog({
+  const outage = {
     clock,
     log: log.child({ part: 'uplink' }),
-    state: () => uplink.state(),
-    onState: (listener) => uplink.onState(listener),
     waiting: () => ({ ...unsent(), fullInSeconds: fullInSeconds() }),
-  });
+  };
+  const isUsedUp = watchQuota(() => forwarder.state());
+  const told = [
+    createOutageLog({
+      ...outage,
+      state: () => uplink.state(),
+      onState: (listener) => uplink.onState(listener),
+    }),
+    createOutageLog({
+      ...outage,
+      words: quotaWords,
+      state: () => ({ connected: !isUsedUp() }),
+      onState: (listener) => every(clock, quotaLookMs, listener),
+    }),
+  ];
+  const outages: OutageLog = {
+    start: () => {
+      for (const each of told) each.start();
+    },
+    stop: () => {
+      for (const each of told) each.stop();
+    },
+  };
   const bundleParts = async (most?: number): Promise<BundleParts> => ({
     now: clock.now(),
     status: said().status(most),
@@ -74,6 +97,19 @@ export function makeViews(parts: ReportParts, said: () => Said, started: Moment)
         ? makeBundle(await bundleParts(maxShownEntries))
         : makeSmallBundle(await bundleParts(), maxBytes),
   };
+}
+
+/** Returns what ends it. */
+function every(clock: Clock, ms: number, work: () => void): () => void {
+  let timer: Timer;
+  const again = () => {
+    timer = clock.setTimer(ms, () => {
+      work();
+      again();
+    });
+  };
+  again();
+  return () => timer.cancel();
 }
 
 function samplesOf(

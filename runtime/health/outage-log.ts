@@ -1,4 +1,4 @@
-// Logs an outage: one line when it begins, one at growing intervals with the amount that waits, one at its end, and one
+// Logs an outage, of the link or of the hub's quota: one line when it begins, one at growing intervals with the amount that waits, one at its end, and one
 // when the backlog has been sent, with its size and rate. Very short interruptions are not logged.
 import type { Clock, Timer } from '../../kernel/clock.ts';
 import type { Log } from '../../kernel/log.ts';
@@ -10,7 +10,30 @@ export interface WaitingData {
   readonly fullInSeconds: number | undefined;
 }
 
+export interface OutageWords {
+  readonly code: string;
+  readonly begins: string;
+  readonly goesOn: string;
+  readonly ends: string;
+}
+
+const linkWords: OutageWords = {
+  code: 'link-down',
+  begins: 'the link is down: what is read waits in the spool',
+  goesOn: 'the link is still down',
+  ends: 'the link is back: what waited is being sent',
+};
+
+export const quotaWords: OutageWords = {
+  code: 'uplink-quota-exceeded',
+  begins: "the hub's quota of this day is used up: what is read waits in the spool",
+  goesOn: "the hub's quota of this day is still used up",
+  ends: 'the hub takes messages again: what waited is being sent',
+};
+
 export interface OutageLogOptions {
+  /** Default: those of the link. */
+  readonly words?: OutageWords;
   readonly clock: Clock;
   readonly log: Log;
   readonly state: () => { readonly connected: boolean; readonly diagnosis?: string };
@@ -75,17 +98,14 @@ class OutageTeller implements OutageLog {
   }
 
   #tellBegin(): void {
-    const { log, state, waiting } = this.#options;
+    const { log, state, waiting, words: { code, begins } = linkWords } = this.#options;
     this.#isTold = true;
-    log.warn(
-      { code: 'link-down', reason: state().diagnosis, ...waiting() },
-      'the link is down: what is read waits in the spool',
-    );
+    log.warn({ code, reason: state().diagnosis, ...waiting() }, begins);
     this.#remind();
   }
 
   #remind(): void {
-    const { clock, log, state, waiting } = this.#options;
+    const { clock, log, state, waiting, words: { code, goesOn } = linkWords } = this.#options;
     const since = this.#downSince!;
     const dueMs =
       remindersMs[this.#reminders] ??
@@ -93,16 +113,13 @@ class OutageTeller implements OutageLog {
     this.#reminders += 1;
     this.#set(Math.max(0, since + dueMs - clock.monotonic()), () => {
       const minutes = Math.round((clock.monotonic() - since) / minuteMs);
-      log.warn(
-        { code: 'link-down', minutes, reason: state().diagnosis, ...waiting() },
-        'the link is still down',
-      );
+      log.warn({ code, minutes, reason: state().diagnosis, ...waiting() }, goesOn);
       this.#remind();
     });
   }
 
   #up(): void {
-    const { clock, log, waiting } = this.#options;
+    const { clock, log, waiting, words: { ends } = linkWords } = this.#options;
     const since = this.#downSince;
     if (since === undefined) return;
     this.#downSince = undefined;
@@ -111,7 +128,7 @@ class OutageTeller implements OutageLog {
     this.#isTold = false;
     const { messages, bytes } = waiting();
     const seconds = Math.round((clock.monotonic() - since) / 1000);
-    log.info({ seconds, messages, bytes }, 'the link is back: what waited is being sent');
+    log.info({ seconds, messages, bytes }, ends);
     this.#drain = { since: clock.monotonic(), messages, bytes };
     this.#set(drainLookMs, () => this.#lookDrained());
   }
@@ -135,4 +152,22 @@ class OutageTeller implements OutageLog {
     this.#timer?.cancel();
     this.#timer = this.#options.clock.setTimer(ms, work);
   }
+}
+
+interface Sending {
+  readonly waitingFor?: string | undefined;
+  /** Acknowledged, by lane. */
+  readonly sent: Readonly<Record<string, number>>;
+}
+
+/** Whether the quota is used up: from the hub's word on until it takes something. Between two tries it only seems to be over. */
+export function watchQuota(sending: () => Sending): () => boolean {
+  let takenBefore: number | undefined;
+  return () => {
+    const { waitingFor, sent } = sending();
+    const taken = Object.values(sent).reduce((sum, count) => sum + count, 0);
+    if (takenBefore !== undefined && taken > takenBefore) takenBefore = undefined;
+    if (waitingFor === 'quota') takenBefore ??= taken;
+    return takenBefore !== undefined;
+  };
 }

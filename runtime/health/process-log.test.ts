@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { VirtualClock } from '../../kernel/testing/virtual-clock.ts';
 import { type LogFormat, readLogFormat } from './log-format.ts';
-import { createOutageLog } from './outage-log.ts';
+import { createOutageLog, type OutageWords, quotaWords, watchQuota } from './outage-log.ts';
 import { createProcessLog } from './pino-log.ts';
 
 function setUp(format: LogFormat = 'json', level = 'info') {
@@ -119,7 +119,7 @@ describe('repetitions', () => {
 });
 
 describe('an outage', () => {
-  function outage() {
+  function outage(words?: OutageWords) {
     const { clock, log, entries } = setUp();
     let state: { connected: boolean; diagnosis?: string } = { connected: true };
     let listener = () => {};
@@ -129,6 +129,7 @@ describe('an outage', () => {
       listener();
     };
     const teller = createOutageLog({
+      ...(words && { words }),
       clock,
       log,
       state: () => state,
@@ -168,6 +169,35 @@ describe('an outage', () => {
       seconds: 10,
       messagesPerSecond: 50,
     });
+  });
+
+  it('of the quota is told as that of the link is, in its own words', async () => {
+    const { clock, entries, set, wait } = outage(quotaWords);
+    set({ connected: false });
+    wait(7);
+    await clock.advance(70_000);
+    set({ connected: true });
+    const told = entries();
+    expect(told.map(({ msg }) => msg)).toEqual(Object.values(quotaWords).slice(1));
+    expect(told[1]).toMatchObject({ code: 'uplink-quota-exceeded', minutes: 1, messages: 7 });
+  });
+
+  it('of the quota lasts until the hub takes something, however it seems between two tries', () => {
+    let sending: { waitingFor?: string; sent: Record<string, number> } = { sent: { live: 5, backlog: 1 } };
+    const isUsedUp = watchQuota(() => sending);
+    const seen = [isUsedUp()];
+    for (const [waitingFor, live] of [
+      ['quota', 5],
+      [undefined, 5],
+      ['quota', 5],
+      [undefined, 6],
+      ['quota', 6],
+      ['quota', 7],
+    ] as const) {
+      sending = { ...(waitingFor && { waitingFor }), sent: { live, backlog: 1 } };
+      seen.push(isUsedUp());
+    }
+    expect(seen).toEqual([false, true, true, true, false, true, true]);
   });
 
   it('that is over within seconds is none', async () => {

@@ -57,9 +57,6 @@ class LaneForwarder implements Forwarder {
   #unsubscribe: (() => void)[] = [];
   #idle: (() => void) | undefined;
 
-  /** Monotonic ms. */
-  #quotaUsedSince: number | undefined;
-
   constructor(options: ForwarderOptions) {
     const { clock, random, lanes } = options;
     this.#options = options;
@@ -238,7 +235,6 @@ class LaneForwarder implements Forwarder {
     this.#inFlight.done(entry.lane, entry.bytes, true, now);
     this.#poison.cleared(entry.id);
     this.#pause.reset();
-    this.#sayTakenAgain(now);
     metrics.count('holdfast_messages_sent_total', { lane: entry.lane });
     metrics.count('holdfast_sent_bytes_total', { lane: entry.lane }, entry.bytes);
     metrics.observe('holdfast_send_seconds', (now - startedAt) / 1000, { lane: entry.lane });
@@ -304,18 +300,9 @@ class LaneForwarder implements Forwarder {
     const pauseMs = this.#rest(reason);
     if (pauseMs === undefined) return;
     this.#inFlight.shrink();
-    const { clock, log } = this.#options;
-    const slower = 'the hub asks to send slower';
-    const usedUp = "the hub's quota of this day is used up: what is read waits in the spool";
-    log.warn({ code, pauseMs }, reason === 'quota' ? usedUp : slower);
-    if (reason === 'quota') this.#quotaUsedSince ??= clock.monotonic();
-  }
-
-  #sayTakenAgain(now: number): void {
-    if (this.#quotaUsedSince === undefined) return;
-    const seconds = Math.round((now - this.#quotaUsedSince) / 1000);
-    this.#quotaUsedSince = undefined;
-    this.#options.log.info({ seconds }, 'the hub takes messages again: what waited is being sent');
+    // A quota is used up for hours: that is told as an outage is.
+    const level = reason === 'quota' ? 'debug' : 'warn';
+    this.#options.log[level]({ code, pauseMs }, 'the hub asks to send slower');
   }
 
   #rest(reason: PauseReason): number | undefined {
