@@ -196,15 +196,17 @@ export class EquipmentSource implements Source {
     }
   }
 
-  #page(from: number, to: number): HistoryPage | undefined {
-    const { heldFrom } = this.#equipment;
+  #page(from: number, upTo: number): HistoryPage | undefined {
+    const { heldFrom, plan } = this.#equipment;
+    // Some read whole blocks, and so behind what they were asked for.
+    const to = plan.isMixed ? upTo + (plan.index === 'sequence' ? 9 : 9 * plan.periodMs) : upTo;
     const recordedTo = this.readsAhead ? this.#equipment.reachedTo : this.#equipment.recordedTo;
     if (from < heldFrom) {
       const window = { start: from, end: Math.min(heldFrom, to) };
       return GonePage.of(window, { reason: 'history-expired', heldFrom });
     }
     const asked = { start: from, end: Math.min(to, recordedTo) };
-    if (asked.end <= asked.start) return undefined;
+    if (Math.min(asked.end, upTo) <= asked.start) return undefined;
     const samples = this.#equipment.held(asked);
     const end = samples[pageSamples]?.index ?? asked.end;
     const readings = samples.slice(0, pageSamples).flatMap((sample) => this.#readings(sample, sample.index));

@@ -18,7 +18,7 @@ export interface EquipmentPlan {
   readonly late?: { readonly every: number; readonly byMs: number } | undefined;
   /** Each sample comes with a long text, so that a window may take several messages. */
   readonly isFat?: boolean;
-  /** It is not sure of some samples, and says so; beside some it tells other values, of other kinds. */
+  /** It is not sure of some samples, and says so; beside some it tells other values, of other kinds. Its memory is read in blocks. */
   readonly isMixed?: boolean;
   /** Whoever reads it waits for so many samples to be safe, and then for the next ones. Default: 10. */
   readonly freesEvery?: number;
