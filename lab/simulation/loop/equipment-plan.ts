@@ -13,7 +13,9 @@ export function withLateness(plan: EquipmentPlan, more: Random): EquipmentPlan {
 /** Some of it is not sure of what it tells, and tells values of several kinds; some frees its memory soon. */
 export function withDoubts(plan: EquipmentPlan, newer: Random): EquipmentPlan {
   const [isMixed, freesSoon, freesEvery] = [newer.next() < 0.4, newer.next() < 0.5, 1 + randomInt(newer, 4)];
-  return { ...plan, ...(isMixed && { isMixed }), ...(freesSoon && { freesEvery }) };
+  // More of it has much to tell, so that more windows come in parts.
+  const isFat = plan.isFat === true || freesEvery === 4;
+  return { ...plan, ...(isMixed && { isMixed }), ...(freesSoon && { freesEvery }), ...(isFat && { isFat }) };
 }
 
 export function drawEquipment(random: Random, name: string): EquipmentPlan {
