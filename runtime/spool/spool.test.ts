@@ -293,6 +293,22 @@ describe('lanes', () => {
     expect(idsOf(await takeAll(next, 'backlog'))).toEqual(['a;1-2']);
   });
 
+  it('a message that the hub refuses stays in its lane where the disk refuses as well', async () => {
+    const store = new MemoryStore();
+    const { spool } = await openTestSpool(store);
+    await spool.commitWindows([change('a', [closed('a', window(0, 10))])]);
+    const [first] = await spool.take('live', all);
+    const range = store.range.bind(store);
+    store.range = async () => {
+      throw new Error('EIO: i/o error, read');
+    };
+    await expect(spool.reject(first!, 'too strange')).rejects.toThrow('EIO');
+    store.range = range;
+    expect(spool.stats()).toMatchObject({ rejected: 0, lanes: { live: { messages: 1 } } });
+    await spool.reject(first!, 'too strange');
+    expect(spool.stats()).toMatchObject({ rejected: 1, lanes: { live: { messages: 0 } } });
+  });
+
   it('tells listeners about new work until they stop listening', async () => {
     const { spool } = await openTestSpool();
     let calls = 0;

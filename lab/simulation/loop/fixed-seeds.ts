@@ -210,4 +210,9 @@ export const foundSeeds: readonly FoundSeed[] = [
     isEarly: true,
     why: 'an action was in flight beside as many messages as may be, and was counted as one',
   },
+  {
+    seed: 62_005_039,
+    faults: [{ kind: 'narrow', at: 14_999, gateway: 0, forMs: 419_570 }],
+    why: 'a declaration that late windows were lost was too old to be sent itself: the sweep that met it failed, and kept what it had taken',
+  },
 ];

@@ -122,6 +122,10 @@ export class LaneQueue<E extends LaneEntry> {
     return chosen;
   }
 
+  taken(id: number): E | undefined {
+    return this.#taken.get(id);
+  }
+
   /** The entry leaves the lane. Undefined if it was not taken from here. */
   remove(id: number): E | undefined {
     const entry = this.#taken.get(id);

@@ -157,17 +157,16 @@ export class LaneStore implements Lanes {
 
   async reject(entry: Outgoing, reason: string): Promise<void> {
     const core = this.#core;
-    const removed = this.#queues[entry.lane].remove(entry.id);
-    if (removed === undefined) return;
+    const taken = this.#queues[entry.lane].taken(entry.id);
+    if (taken === undefined) return;
+    // Where the disk refuses this, the entry stays where it is.
+    const unindexed = await this.#onRejected(taken.messageId);
+    const { ops, delta } = this.removeTaken(entry.lane, [taken]);
+    if (ops.length === 0) return;
     core.metrics.count('holdfast_spool_rejected_total');
-    const space = entry.lane === 'backfill' ? 'backfill' : 'unsent';
-    const ops = [
-      ...removalOps(entry.lane, removed),
-      ...(await this.#onRejected(removed.messageId)),
-      core.putJson('X', idKey('x', removed.messageId), { lane: entry.lane, reason, at: core.clock.now() }),
-    ];
-    const delta = { [space]: { messages: -1, bytes: -removed.bytes }, rejected: 1 };
-    await core.submit({ ops, sync: true, delta });
+    const facts = { lane: entry.lane, reason, at: core.clock.now() };
+    const note = core.putJson('X', idKey('x', taken.messageId), facts);
+    await core.submit({ ops: [...ops, ...unindexed, note], sync: true, delta: { ...delta, rejected: 1 } });
   }
 
   demoteLive(): void {

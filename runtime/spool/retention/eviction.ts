@@ -1,7 +1,8 @@
 // Removes messages that were never sent: too old, or beyond the space that there is. They are declared void in the same
 // write, unless their source can be asked again.
+import { codeOf } from '../../../kernel/errors.ts';
 import { normalise } from '../../../wire/coverage.ts';
-import type { LateNumbers } from '../../../wire/late.ts';
+import { type LateNumbers, lateNumbers, parseLateNumber } from '../../../wire/late.ts';
 import type { Window } from '../../../wire/window.ts';
 import type { LaneName } from '../../uplink/lanes.ts';
 import type { Archive } from '../archive/archive.ts';
@@ -9,7 +10,7 @@ import { idsOf, minus, removalOps, type StoredWindowAt } from '../archive/stored
 import type { WindowWriter } from '../archive/window-writer.ts';
 import type { SpoolCore } from '../core/core.ts';
 import type { Stream, StreamTable } from '../core/streams.ts';
-import { storedOverheadBytes } from '../format/message-record.ts';
+import { hasWindow, storedOverheadBytes } from '../format/message-record.ts';
 import { addCounts } from '../format/totals.ts';
 import type { QueuedMessage } from '../lanes/lane-reader.ts';
 import type { LaneStore } from '../lanes/lane-store.ts';
@@ -74,7 +75,14 @@ export class Eviction {
         freed += bytes + storedOverheadBytes;
       }
       lanes.returnEntries(lane, entries.slice(count));
-      if (count > 0) await remove(entries.slice(0, count));
+      const due = entries.slice(0, count);
+      try {
+        if (count > 0) await remove(due);
+      } catch (error) {
+        // Else nobody sends them before the next start, and nobody removes them.
+        lanes.returnEntries(lane, due);
+        throw error;
+      }
       if (count < entries.length || entries.length === 0) break;
     }
     return freed;
@@ -83,13 +91,8 @@ export class Eviction {
   async #evict(lane: 'backlog' | 'live', entries: readonly QueuedMessage[]): Promise<void> {
     const { core, lanes, streams, hasHistory, freed } = this.#options;
     const { windows, incomplete } = await this.#windowsOf(entries);
-    lanes.returnEntries(lane, incomplete);
-    if (windows.length === 0) return;
-    const gone = new Set(windows.flatMap(idsOf));
-    const removed = lanes.removeTaken(
-      lane,
-      entries.filter(({ messageId }) => gone.has(messageId)),
-    );
+    if (windows.length === 0) return lanes.returnEntries(lane, incomplete);
+    const declared = await this.#lateDeclaredBy(windows);
     const writer = this.#options.writer();
     for (const [number, lost] of byStream(windows)) {
       const stream = streams.byNumber(number);
@@ -98,13 +101,19 @@ export class Eviction {
       writer.add(...streams.recordOps(streams.get(stream.batchId) ?? stream));
     }
     // Late readings are in no history request: they lie in windows that were claimed without them.
-    for (const { stream: number, late } of lateRuns(windows)) {
+    for (const { stream: number, late } of lateRuns([...lateOf(windows), ...declared])) {
       const stream = streams.byNumber(number);
       if (stream === undefined) continue;
       const { batchId, index } = stream;
       writer.addLateVoid(stream, { batchId, index, late, reason: 'evicted' }, { lane: 'live' });
     }
     const { ops, delta, publish } = writer.finish();
+    lanes.returnEntries(lane, incomplete);
+    const gone = new Set(windows.flatMap(idsOf));
+    const removed = lanes.removeTaken(
+      lane,
+      entries.filter(({ messageId }) => gone.has(messageId)),
+    );
     const less = minus(windows);
     await core.submit({
       ops: [...windows.flatMap(removalOps), ...removed.ops, ...ops],
@@ -122,6 +131,26 @@ export class Eviction {
     );
     core.metrics.count('holdfast_spool_evicted_total', {}, windows.length);
     freed.note(windows);
+  }
+
+  /** What declarations among `windows` say of late ones that went before: it is said again, with what goes now. */
+  async #lateDeclaredBy(windows: readonly StoredWindowAt[]): Promise<readonly LateRun[]> {
+    const runs: LateRun[] = [];
+    for (const { id, stream, window, void: isVoid } of windows) {
+      if (!isVoid || hasWindow(window)) continue;
+      const properties = await this.#options.archive.message(id).then(
+        ({ message }) => message.properties,
+        (error: unknown) => {
+          if (codeOf(error, '') !== 'spool-window-gone') throw error;
+          // Damaged. Whoever misses those numbers asks for them.
+          return {} as Readonly<Record<string, string>>;
+        },
+      );
+      const [first, last] = [parseLateNumber(properties.lateNumber), parseLateNumber(properties.lateThrough)];
+      const late = first && last && lateNumbers(first, last);
+      if (late !== undefined) runs.push({ stream, late });
+    }
+    return runs;
   }
 
   /** The windows that `entries` hold all parts of; and entries of windows of which others are being sent. */
@@ -155,24 +184,36 @@ function declareVoid(writer: WindowWriter, stream: Stream, window: Window): void
 function byStream(windows: readonly StoredWindowAt[]): ReadonlyMap<number, readonly Window[]> {
   const ranges = new Map<number, Window[]>();
   for (const { stream, window, late } of windows)
-    if (late === undefined) ranges.set(stream, [...(ranges.get(stream) ?? []), window]);
+    if (late === undefined && hasWindow(window)) ranges.set(stream, [...(ranges.get(stream) ?? []), window]);
   return new Map([...ranges].map(([stream, list]) => [stream, normalise(list)]));
 }
 
-/** Late windows by stream and series; numbers that follow one another become one run. */
-function lateRuns(windows: readonly StoredWindowAt[]): readonly { stream: number; late: LateNumbers }[] {
-  const runs: { stream: number; late: LateNumbers }[] = [];
-  const late = windows.flatMap((each) =>
-    each.late === undefined ? [] : [{ stream: each.stream, ...each.late }],
+interface LateRun {
+  readonly stream: number;
+  late: LateNumbers;
+}
+
+function lateOf(windows: readonly StoredWindowAt[]): readonly LateRun[] {
+  return windows.flatMap(({ stream, late }) => {
+    if (late === undefined) return [];
+    return [{ stream, late: { series: late.series, first: late.number, last: late.number } }];
+  });
+}
+
+/** By stream and series; runs that touch become one. */
+function lateRuns(runs: readonly LateRun[]): readonly LateRun[] {
+  const merged: LateRun[] = [];
+  const inOrder = runs.toSorted(
+    (a, b) =>
+      a.stream - b.stream || a.late.series.localeCompare(b.late.series) || a.late.first - b.late.first,
   );
-  late.sort((a, b) => a.stream - b.stream || a.series.localeCompare(b.series) || a.number - b.number);
-  for (const { stream, series, number } of late) {
-    const last = runs.at(-1);
-    if (last?.stream === stream && last.late.series === series && last.late.last === number - 1) {
-      last.late = { ...last.late, last: number };
-    } else runs.push({ stream, late: { series, first: number, last: number } });
+  for (const { stream, late } of inOrder) {
+    const before = merged.at(-1);
+    if (before?.stream === stream && before.late.series === late.series && late.first <= before.late.last + 1)
+      before.late = { ...before.late, last: Math.max(before.late.last, late.last) };
+    else merged.push({ stream, late });
   }
-  return runs;
+  return merged;
 }
 
 // Its entry among the stored windows was damaged: the message is removed, and what it covered is unknown.

@@ -283,6 +283,43 @@ describe('windows that were never sent', () => {
     expect(idsOf(await takeAll(spool, 'live'))).toEqual(['a;0-10']);
   });
 
+  it('that were late are declared lost by number, and that is said again once the declaration itself is too old', async () => {
+    const { spool, clock } = await open({ unsentMs: 10_000 });
+    const writeLate = (start: number) =>
+      spool.commitWindows([change('a', [closed('a', window(start, start + 1), { late: true })])]);
+    await writeLate(3);
+    await writeLate(4);
+    await clock.advance(12_000);
+    await writeLate(5);
+    await write(spool, 10);
+    await clock.advance(30_000);
+    const lost = (await takeAll(spool, 'live')).map(({ message: { properties } }) => properties);
+    const numbers = lost.flatMap(({ lateNumber, lateThrough }) => {
+      const [first, last] = [lateNumber, lateThrough].map((text) => Number(text?.split('.')[1]));
+      return lateNumber === undefined ? [] : Array.from({ length: last! - first! + 1 }, (_, n) => first! + n);
+    });
+    expect(numbers.sort()).toEqual([1, 2, 3]);
+    expect(lost.filter(({ lateNumber }) => lateNumber === undefined)).toMatchObject([
+      { void: 'evicted', startWindow: '10', endWindow: '20' },
+    ]);
+  });
+
+  it('stay in their lane where the disk does not say what they hold, and go at the next look', async () => {
+    const { spool, clock, store } = await open({ unsentMs: 10_000 });
+    await write(spool, 0);
+    const range = store.range.bind(store);
+    let refused = 0;
+    store.range = async (options) => {
+      if (options.reverse && refused++ < 2) throw new Error('EIO: i/o error, read');
+      return range(options);
+    };
+    await clock.advance(11_500);
+    expect(refused).toBeGreaterThan(0);
+    expect(spool.stats().evicted).toBe(0);
+    await clock.advance(5_000);
+    expect(idsOf(await takeAll(spool, 'live'))).toEqual(['a;0-10;v']);
+  });
+
   it('of several parts go only as a whole', async () => {
     const { spool, clock } = await open({ unsentMs: 1000 });
     const readings = Array.from(
