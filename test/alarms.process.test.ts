@@ -173,6 +173,7 @@ describe.skipIf(missingPrograms('prometheus') || (isAll && !canMountFuse()))(
     let far: Hub;
     let postgres: TestPostgres;
     let detector: DetectorProcess;
+    let cloudUrl: string;
     let boiler: Plant;
     let stopped: Promise<void> | undefined;
     const stopPostgres = () => (stopped ??= postgres.stop());
@@ -207,6 +208,14 @@ describe.skipIf(missingPrograms('prometheus') || (isAll && !canMountFuse()))(
       await client.query('select 1 from checkpoint for update');
     };
 
+    /** Once there are gaps, they have been open for seven hours. */
+    const ageGaps = async () => {
+      const client = new pg.Client({ connectionString: cloudUrl });
+      await client.connect();
+      const age = `update gap set opened_at = opened_at - 25200000 where state = 'open'`;
+      await eventually(async () => (await client.query(age)).rowCount! > 0).finally(() => client.end());
+    };
+
     beforeAll(async () => {
       plant = await openPlant();
       hub = await openHub();
@@ -225,7 +234,8 @@ describe.skipIf(missingPrograms('prometheus') || (isAll && !canMountFuse()))(
         await eventually(async () => (await blocked.streams()).length === 2);
         await lock(lockedUrl);
       }
-      detector = await watched('cloud', await postgres.createDatabase());
+      cloudUrl = await postgres.createDatabase();
+      detector = await watched('cloud', cloudUrl);
     });
     afterAll(async () => {
       for (const close of closing.toReversed()) await close();
@@ -445,6 +455,7 @@ describe.skipIf(missingPrograms('prometheus') || (isAll && !canMountFuse()))(
 
       it('where gaps are found, and their module cannot be called', async () => {
         await far.setFaults({ rest: { status: 404 }, ackAndLose: { next: 2 } });
+        await ageGaps();
         await raises('cloud', 'HoldfastGapsStayOpen', 'HoldfastModulesUnreachable');
         await far.clearFaults();
         await raises('cloud');
@@ -453,6 +464,7 @@ describe.skipIf(missingPrograms('prometheus') || (isAll && !canMountFuse()))(
       long('where what is asked for never arrives', async () => {
         // The gap stays until it is seen, and what is asked for from then on is lost as well.
         await far.setFaults({ rest: { status: 404 }, ackAndLose: { next: 3, batchId: 'press' } });
+        await ageGaps();
         await raises('cloud', 'HoldfastGapsStayOpen', 'HoldfastModulesUnreachable');
         await far.setFaults({ rest: null, ackAndLose: { probability: 1, batchId: 'press' } });
         await raisesAmongOthers('cloud', 'HoldfastRangeAbandoned');

@@ -16,6 +16,10 @@ export const metricCatalogue = {
   },
   holdfast_streams_with_gaps: { type: 'gauge', help: 'Streams that lack something.' },
   holdfast_open_gaps: { type: 'gauge', help: 'Gaps that are open.' },
+  holdfast_oldest_open_gap_seconds: {
+    type: 'gauge',
+    help: 'For how long the oldest gap has been open; 0 where none is.',
+  },
   holdfast_pending_requests: { type: 'gauge', help: 'Backfill requests that no module has taken yet.' },
   holdfast_accepted_requests: { type: 'gauge', help: 'Backfill requests that a module works on.' },
   holdfast_unreachable_requests: { type: 'gauge', help: 'Backfill requests whose module cannot be reached.' },

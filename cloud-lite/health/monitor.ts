@@ -135,6 +135,11 @@ async function showGauges(database: Database, metrics: Metrics, now: number): Pr
     holdfast_unreachable_requests: summary.unreachableRequests,
   };
   for (const [name, value] of Object.entries(gauges)) metrics.gauge(name, value);
+  // A large fleet always has a gap that is open; what matters is one that stays.
+  const [oldest] = await database.query<{ since: number | null }>(
+    `select min(opened_at) as since from gap where state = 'open'`,
+  );
+  metrics.gauge('holdfast_oldest_open_gap_seconds', Math.max(0, now - (oldest?.since ?? now)) / 1000);
   for (const { partitionId, newestEventAt, idleAt } of summary.partitions) {
     const knownUntil = Math.max(newestEventAt, idleAt);
     if (knownUntil > 0) {
