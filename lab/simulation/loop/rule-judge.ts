@@ -91,13 +91,14 @@ export class RuleJudge {
   }
 
   /**
-   * Behind damage the journal of a window that was closed may be back: it goes up once more, as late, and says the same, or, of input
-   * that was damaged too, that some of it may be missing.
+   * Behind damage the journal of a window that was closed may be back: it goes up once more, as late or as far as the journal reaches,
+   * and says the same, or, of input that was damaged too, that some of it may be missing.
    */
   #isSentAgain(verdict: Heard, again: Heard): boolean {
     const isSame = !again.isGood || (again.n === verdict.n && verdict.isGood);
     const claims = [...verdict.places].filter((place) => place.startsWith('false'));
-    return isSame && claims.length <= 1 && this.#hasLostStorage;
+    const starts = new Set(claims.map((place) => place.split('-')[0]));
+    return isSame && starts.size <= 1 && this.#hasLostStorage;
   }
 
   /** The module sends an action. `now`: a right wall clock. */

@@ -21,7 +21,8 @@ export function faultsOf(
   const faults = wrong === undefined ? [] : [`but ${wrong}`];
   if (equipment.plan.stamping !== 'own') return faults;
   if (reason === 'evicted' && isTooYoung(stream, window, time)) faults.push('and is not that old');
-  if (reason === 'no-history' && isArchived(stream, window)) faults.push('and the archive has room for it');
+  if (reason === 'no-history' && isArchived(stream, window, time))
+    faults.push('and the archive has room for it');
   const isHeld = ({ index, lateMs }: Sample) => lateMs === 0 || index < equipment.recordedTo;
   if (window.end > equipment.reachedTo) faults.push('reaches into what is to come');
   else if (equipment.plan.memory > 0 && equipment.held(window).some(isHeld))
@@ -42,13 +43,21 @@ function isTooYoung(
   return equipment.shown(window).some(({ at }) => at > elapsed - unsentMs);
 }
 
-/** What was stored a moment ago is in the archive, which has a share of the room. */
-function isArchived({ equipment, gateway, delivered }: Followed, window: Window): boolean {
+/**
+ * What this process stored a moment ago is in the archive, which has a share of the room. What the one before had not stored as a
+ * window when it died goes up as late, and is no answer for where it lies.
+ */
+function isArchived(
+  { equipment, gateway, delivered }: Followed,
+  window: Window,
+  { elapsed }: Pick<WorldTime, 'elapsed'>,
+): boolean {
   const { roomBytes, unsentMs, mostUnsentBytes, lostStorageAt } = gateway;
   if (roomBytes === undefined || unsentMs !== undefined || lostStorageAt > Number.NEGATIVE_INFINITY)
     return false;
   if (mostUnsentBytes > fullShare * roomBytes) return false;
   const isKept = ({ number, at }: Sample) =>
+    at >= elapsed - gateway.upMs &&
     equipment.promised.has(number) &&
     !delivered.has(number) &&
     gateway.storedSince(at) < fullShare * archiveBytesOf(roomBytes);
