@@ -56,10 +56,11 @@ describe('docs/RULES.md', () => {
   });
 
   it('shows a short form that is a rule once it says what becomes of it', async () => {
-    const [rule] = parse(of('yaml')[1]!);
+    const [{ outputs, ...rule }] = parse(of('yaml')[1]!);
     const tags = [{ name: 'temperature', address: 6, type: 'float32' }];
     const sources = [{ name: 'press', type: 'modbus-tcp', host: 'h', pollMs: 1000, tags }];
     const site = (more: object) => loadValue({ sources, rules: [{ ...rule, ...more }] }, 'site');
+    await expect(site({ outputs })).resolves.toBeTruthy();
     await expect(site({ outputs: ['upstream'] })).resolves.toBeTruthy();
     await expect(site({ outputs: { when: ['upstream'], until: ['upstream'] } })).resolves.toBeTruthy();
     // As the page says: outputs are required, and are those that the rule has.

@@ -24,7 +24,7 @@ export const metByFixedSeeds: Readonly<Partial<Record<Fault['kind'], readonly St
   lose: ['cut off', 'repairing', 'tight', 'well'],
   'lose-answers': ['repairing', 'tight', 'well'],
   'lose-calls': ['tight'],
-  move: ['equipment away', 'repairing', 'tight', 'well'],
+  move: ['equipment away', 'tight', 'well'],
   narrow: ['cut off', 'repairing', 'well'],
   'power-cut': ['cut off', 'starting', 'tight', 'well'],
   'power-cuts': ['cut off', 'detector down', 'down', 'repairing', 'starting', 'tight', 'well'],

@@ -214,7 +214,9 @@ class World {
     const sinceMs = this.#time.elapsed - (site.backlogAt ?? Number.POSITIVE_INFINITY);
     const isBacklog = sinceMs > backlogLimitMs && sinceMs < backlogMs;
     // What comes late goes up one by one, and may be more than the hub takes; a source waits for room that a backlog has yet to give.
-    const isCalm = isWell && !site.isTight && this.#time.elapsed - site.troubledAt > backlogLimitMs;
+    const { roomBytes = Number.POSITIVE_INFINITY, mostUnsentBytes } = site.gateway;
+    const hasRoom = mostUnsentBytes < roomBytes / 2;
+    const isCalm = isWell && hasRoom && this.#time.elapsed - site.troubledAt > backlogLimitMs;
     if (isCalm && isBacklog && site.equipment.every(({ plan }) => plan.late === undefined))
       this.#judge.lookForLive(gateway.deviceId, backlogLimitMs);
   }
