@@ -215,4 +215,15 @@ export const foundSeeds: readonly FoundSeed[] = [
     faults: [{ kind: 'narrow', at: 14_999, gateway: 0, forMs: 419_570 }],
     why: 'a declaration that late windows were lost was too old to be sent itself: the sweep that met it failed, and kept what it had taken',
   },
+  {
+    seed: 64_000_153,
+    faults: [
+      {
+        ...{ kind: 'equipment-clock', at: 541_397, gateway: 1, source: 2 },
+        ...{ stepMs: 128_280, forMs: 35_556 },
+      },
+      { kind: 'edge-expires', at: 595_719, gateway: 1, forMs: 191_115 },
+    ],
+    why: 'a window claimed what had gone up late behind a clock that leapt, and edgeHub had dropped that: its number was missed',
+  },
 ];

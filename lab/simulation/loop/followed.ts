@@ -8,6 +8,8 @@ import type { RequestJudge } from './request-judge.ts';
 export interface Followed {
   readonly equipment: Equipment;
   readonly delivered: Set<number>;
+  /** What went up late: its number is missed, should it be lost. */
+  readonly sentLate: Set<number>;
   /** Parts that have come, by window and set. */
   readonly parts: Map<string, { readonly came: Map<number, readonly Reading[]>; readonly n: number }>;
   claimed: Window[];

@@ -64,6 +64,8 @@ export class Hub {
   readonly taken = new Map<string, Map<string, number>>();
   /** Told of each event that is stored. */
   onEvent: (event: HubEvent) => void = () => {};
+  /** A message is taken, and may still be lost on its way. */
+  onTaken: (deviceId: string, message: WireMessage) => void = () => {};
   /** Told of each method that somebody calls, when it leaves. */
   onCall: (deviceId: string, method: string, payload: object) => void = () => {};
   /** Told of what a module sends to an output, once it does. */
@@ -167,6 +169,7 @@ export class Hub {
   /** The hub, or edgeHub in its place, takes a message, and is about to acknowledge it. */
   accept(deviceId: string, message: WireMessage): void {
     const { edgeHub } = this.device(deviceId);
+    this.onTaken(deviceId, message);
     if (edgeHub === undefined) this.#arrive(deviceId, message);
     else edgeHub.take(message);
   }

@@ -53,6 +53,7 @@ export class Judge {
       reached: Number.NEGATIVE_INFINITY,
       requests: new RequestJudge(equipment.plan, (verdict, detail) => this.find(verdict, name, detail)),
       delivered: new Set(),
+      sentLate: new Set(),
       parts: new Map(),
       claimed: [],
       voids: [],
@@ -80,6 +81,19 @@ export class Judge {
 
   get actions(): number {
     return [...new Set(this.#rules.values())].reduce((sum, rule) => sum + rule.actions, 0);
+  }
+
+  /** The module has given a message out; it may be lost on its way. */
+  noteSent(deviceId: string, { properties, body, contentEncoding }: WireMessage): void {
+    const stream = this.#streams.get(`${deviceId}/${properties.batchId}`);
+    if (stream === undefined || properties.isLate === undefined || body.length === 0) return;
+    const index = properties.index === 'sequence' ? 'sequence' : 'time';
+    const readings = decodeBody(body, {
+      schema: properties.schema ?? 'columns/1',
+      index,
+      contentEncoding,
+    } as never);
+    for (const reading of readings) if (reading.tag === 'value') stream.sentLate.add(numberOf(reading));
   }
 
   /** The hub has a message. */
@@ -194,7 +208,8 @@ export class Judge {
     const values = all.filter(({ tag }) => tag === 'value');
     const holds = new Set(values.map(numberOf));
     // Behind a clock that leapt ahead what comes is late until the claims are there, too.
-    const cameLate = (number: number) => equipment.plan.late !== undefined && stream.delivered.has(number);
+    const cameLate = (number: number) =>
+      equipment.plan.late !== undefined && (stream.delivered.has(number) || stream.sentLate.has(number));
     const lacks = this.#shownIn(stream, window, values).filter(
       ({ number }) => !holds.has(number) && !cameLate(number),
     );

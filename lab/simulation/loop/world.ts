@@ -128,6 +128,7 @@ class World {
     const drawn = this.#isEarly ? old : [...old, ...drawNewer(this.#newer, this.#shape)];
     this.#faults = [...(options.faults ?? drawn), ...(options.also ?? [])].sort((a, b) => a.at - b.at);
     this.#hub.onEvent = (event) => this.#judge.hear(event);
+    this.#hub.onTaken = (deviceId, message) => this.#judge.noteSent(deviceId, message);
     this.#hub.onCall = (...call) => this.#judge.hearCall(...call, this.#detectorsUpMs());
     this.#hub.onAction = (deviceId, message) => this.#judge.act(deviceId, message);
   }
