@@ -352,7 +352,15 @@ class World {
     for (const { gateway } of this.#sites) {
       const taken = [...(this.#hub.taken.get(gateway.deviceId) ?? [])].slice(-maxTaken);
       for (const [requestId, at] of taken) {
-        const answer = await this.#hub.device(gateway.deviceId).events?.method('getBackfill', { requestId });
+        let answer: { readonly status: number } | undefined;
+        // A process that hangs never answers, and its time must go on for those that wait for their disk.
+        void this.#hub
+          .device(gateway.deviceId)
+          .events?.method('getBackfill', { requestId })
+          .then((given) => {
+            answer = given;
+          });
+        await this.#time.run(1000, () => answer !== undefined);
         if (answer?.status === 404) this.#judge.hearForgotten(gateway, requestId, at);
       }
     }
