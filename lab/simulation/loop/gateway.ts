@@ -252,6 +252,8 @@ export class Gateway {
     life.isOver = true;
     life.clock.end();
     this.#disk.supply.cut();
+    // Its connection ends with it, also one that was being made: else the hub would go on calling a process that is dead.
+    this.#client?.discard();
     this.#options.hub.device(this.deviceId).events = undefined;
     this.#replaceDisk(await next(this.#disk));
   }
