@@ -10,10 +10,13 @@ const bounds = { messages: 64, actions: 4, bytes: 8 * 1024 * 1024, walBytes: 200
 const checkpointBytes = 20;
 const checkpoints = 16;
 
+/** Files of values that were removed may be back when the power is, until the first looks of the next process. */
+const returnedMs = 60_000;
+
 /** What is larger than it may be, in words. */
-export function tooLarge({ load, valueSegments, roomBytes, holdsBack }: Gateway): string[] {
+export function tooLarge({ load, valueSegments, roomBytes, holdsBack, upMs }: Gateway): string[] {
   // What must not go is kept, whatever the room.
-  const room = holdsBack ? undefined : roomBytes;
+  const room = holdsBack || upMs < returnedMs ? undefined : roomBytes;
   const most = {
     ...bounds,
     walBytes: bounds.walBytes + checkpoints * checkpointBytes * valueSegments,
