@@ -14,9 +14,10 @@ const checkpoints = 16;
 const returnedMs = 60_000;
 
 /** What is larger than it may be, in words. */
-export function tooLarge({ load, valueSegments, roomBytes, holdsBack, upMs }: Gateway): string[] {
+export function tooLarge({ load, valueSegments, roomBytes, holdsBack, isRunning, upMs }: Gateway): string[] {
+  const mayHaveReturned = !isRunning || upMs < returnedMs;
   // What must not go is kept, whatever the room.
-  const room = holdsBack || upMs < returnedMs ? undefined : roomBytes;
+  const room = holdsBack || mayHaveReturned ? undefined : roomBytes;
   const most = {
     ...bounds,
     walBytes: bounds.walBytes + checkpoints * checkpointBytes * valueSegments,
