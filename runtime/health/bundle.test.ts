@@ -174,7 +174,9 @@ describe('the bundle', () => {
         parts({ environment, config, log, status: { problem: text }, uplink: { diagnosis: text } }),
       ),
     );
-    expect(Object.values(files).join('\n')).not.toContain(planted);
+    // The figures of the machine, its free memory for one, hold any four digits now and then.
+    const { 'versions.json': _figures, ...told } = files;
+    expect(Object.values(told).join('\n')).not.toContain(planted);
     expect(JSON.parse(files['log.jsonl']!)).toMatchObject({ level: 'warn', reason: expect.any(String) });
     expect(files['config.json']).toContain('PLANT_LOGIN');
   });
