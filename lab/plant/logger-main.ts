@@ -19,4 +19,4 @@ const { talk, ...options } = new Command('logger')
   .parse()
   .opts();
 
-untilSignal(await startLogger({ ...options, talks: talk }));
+await untilSignal(startLogger({ ...options, talks: talk }));

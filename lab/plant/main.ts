@@ -22,4 +22,4 @@ const options = new Command('plant')
 const { serialPort, serialPath, baud, ...rest } = options;
 const hasSerial = serialPort !== undefined || serialPath !== undefined;
 const serial = { port: serialPort ?? 0, path: serialPath, baud };
-untilSignal(await startPlant({ ...rest, ...(hasSerial ? { serial } : {}) }));
+await untilSignal(startPlant({ ...rest, ...(hasSerial ? { serial } : {}) }));

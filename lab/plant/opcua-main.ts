@@ -18,4 +18,4 @@ const options = new Command('opcua-plant')
   .opts();
 
 const { strictClients, ...rest } = options;
-untilSignal(await startOpcuaPlant({ ...rest, acceptClients: strictClients !== true }));
+await untilSignal(startOpcuaPlant({ ...rest, acceptClients: strictClients !== true }));

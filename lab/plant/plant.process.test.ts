@@ -428,3 +428,16 @@ test('as a process it prints one ready line and stops on SIGTERM', async () => {
   const [code] = await once(child, 'exit');
   expect(code).toBe(0);
 });
+
+test.each(['main.ts', 'opcua-main.ts', 'logger-main.ts'])(
+  '%s says in one line that its port is taken',
+  async (name) => {
+    const program = fileURLToPath(new URL(name, import.meta.url));
+    const child = spawn(process.execPath, [program, '--port', String(plant.port)]);
+    const said: string[] = [];
+    createInterface(child.stderr).on('line', (line) => said.push(line));
+    const [code] = await once(child, 'close');
+    expect(code).toBe(1);
+    expect(said).toEqual([expect.stringMatching(/^cannot start: .*EADDRINUSE.*:\d+$/)]);
+  },
+);

@@ -1,6 +1,7 @@
 // The process around each stand-in for equipment: numbers as options, one JSON line once it is ready, and an end by SIGTERM
 // or SIGINT.
 import { InvalidArgumentError } from 'commander';
+import { describeError } from '../../kernel/errors.ts';
 
 export interface Running {
   /** What the ready line says. */
@@ -15,8 +16,12 @@ export function wholeNumber(text: string): number {
   return Number(text);
 }
 
-/** Exit code 1, and the error on standard error, where it does not stop as it should. */
-export function untilSignal(running: Running): void {
+/** Exit code 1, and the error on standard error, where it does not start (its port is taken) or stop as it should. */
+export async function untilSignal(starting: Promise<Running>): Promise<void> {
+  const running = await starting.catch((error: unknown) => {
+    console.error(`cannot start: ${describeError(error)}`);
+    process.exit(1);
+  });
   process.stdout.write(`${JSON.stringify({ ready: true, ...running.info })}\n`);
   const end = () => {
     running.stop().then(

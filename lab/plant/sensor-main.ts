@@ -12,8 +12,8 @@ const options = new Command('sensor')
   .parse()
   .opts();
 
-untilSignal(
-  await startSensor({
+await untilSignal(
+  startSensor({
     connectionString: process.env.HOLDFAST_SENSOR_CONNECTION_STRING ?? '',
     caFile: options.ca,
     seed: options.seed,
