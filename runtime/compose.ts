@@ -189,7 +189,7 @@ async function openDisk(edges: Edges): Promise<Disk> {
     encode: encoding,
     codec: keys.codec,
     ...(settings.spool.retention && { retention: settings.spool.retention }),
-    hasHistory: (batchId) => mayBeHad(history(batchId)),
+    hasHistory: (batchId) => mayBeHad(batchId, history(batchId)),
     boot,
     asksHub: true,
   });

@@ -20,7 +20,7 @@ export function historyOf(sources: Sources, isDecided: () => boolean): (batchId:
   };
 }
 
-/** Whether the equipment can perhaps be asked again, now or once its source is mended. */
-export function mayBeHad(answer: HistoryAnswer): boolean {
-  return answer !== 'no-history' && answer !== 'removed';
+/** Whether equipment can perhaps be asked again for the stream, now or once its source is mended. */
+export function mayBeHad(batchId: string, answer: HistoryAnswer): boolean {
+  return answer !== 'no-history' && answer !== 'removed' && !isRuleStream(batchId);
 }

@@ -26,6 +26,8 @@ interface Wanted {
   readonly sources: number;
   /** What all equipment is, whatever is drawn. */
   readonly equipment: Partial<EquipmentPlan> | undefined;
+  /** How long its spool keeps what is not sent, whatever is drawn. */
+  readonly unsentMs: number | undefined;
 }
 
 interface SiteParts {
@@ -37,7 +39,7 @@ interface SiteParts {
 }
 
 export function drawSite(
-  { deviceId, sources, equipment: all }: Wanted,
+  { deviceId, sources, equipment: all, unsentMs }: Wanted,
   draws: Draws,
   parts: SiteParts,
 ): Site {
@@ -50,7 +52,8 @@ export function drawSite(
   const link = new Link(time);
   const upstream = random.next() < 0.5 ? new Link(time) : undefined;
   const edgeHub = hub.register(deviceId, link, desiredOf(equipment), upstream);
-  const storage = drawStorage(draws);
+  const drawn = drawStorage(draws);
+  const storage = { ...drawn, unsentMs: unsentMs ?? drawn.unsentMs };
   const seed = randomInt(random, 2 ** 31);
   const gateway = new Gateway({ ...parts, ...storage, deviceId, equipment, link, seed });
   const isTight = storage.spoolBytes !== undefined || storage.unsentMs !== undefined;

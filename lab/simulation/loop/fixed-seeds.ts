@@ -226,4 +226,9 @@ export const foundSeeds: readonly FoundSeed[] = [
     ],
     why: 'a window claimed what had gone up late behind a clock that leapt, and edgeHub had dropped that: its number was missed',
   },
+  {
+    seed: 66_005_172,
+    faults: [{ kind: 'key-loss', at: 36_471, gateway: 0, forMs: 9221, isKilled: true }],
+    why: 'a store that lost its keys held a verdict whose action had been sent, and the stream begins behind it',
+  },
 ];

@@ -10,6 +10,14 @@ export interface Followed {
   readonly delivered: Set<number>;
   /** What went up late: its number is missed, should it be lost. */
   readonly sentLate: Set<number>;
+  /** Samples that were given out, whether they came or not. */
+  readonly sent: Set<number>;
+  /** Ranges that the module called evicted, whether that came or not. */
+  readonly calledEvicted: Window[];
+  /** Ranges that came as never to be had from the equipment. */
+  readonly calledUnhad: Window[];
+  /** The module declared late readings lost, by their numbers. */
+  lostLate: boolean;
   /** Parts that have come, by window and set. */
   readonly parts: Map<string, { readonly came: Map<number, readonly Reading[]>; readonly n: number }>;
   claimed: Window[];

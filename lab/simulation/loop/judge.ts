@@ -1,8 +1,6 @@
 // Judges a run by all that the equipment ever showed: each message when the hub has it, and the ledger once all is healed.
 
-import { decodeBody } from '../../../wire/body.ts';
 import { intersection, normalise, subtract, union } from '../../../wire/coverage.ts';
-import { parseMessage } from '../../../wire/message.ts';
 import type { WireMessage } from '../../../wire/mini-batch.ts';
 import type { ParsedMessage } from '../../../wire/parse-message.ts';
 import type { Reading } from '../../../wire/reading.ts';
@@ -12,12 +10,13 @@ import { type Followed, mayLose } from './followed.ts';
 import type { Gateway } from './gateway.ts';
 import type { Hub, HubEvent } from './hub.ts';
 import { tooLarge } from './load-judge.ts';
+import { parsedOf, readingsOf } from './read-message.ts';
 import { byPosition, faultOf, numberOf } from './reading-judge.ts';
 import { type BackfillPayload, RequestJudge, readWithinMs } from './request-judge.ts';
 import { RuleJudge } from './rule-judge.ts';
 import { hasRule, ruleNameOf } from './simulated-rule.ts';
 import type { Finding, StreamAccount, Verdict } from './verdicts.ts';
-import { faultsOf } from './void-judge.ts';
+import { evictedInSilence, faultsOf, isOfEviction } from './void-judge.ts';
 import type { WorldTime } from './world-time.ts';
 
 /** How far the gateway's stamp may be from when the value was shown. */
@@ -54,6 +53,10 @@ export class Judge {
       requests: new RequestJudge(equipment.plan, (verdict, detail) => this.find(verdict, name, detail)),
       delivered: new Set(),
       sentLate: new Set(),
+      sent: new Set(),
+      calledEvicted: [],
+      calledUnhad: [],
+      lostLate: false,
       parts: new Map(),
       claimed: [],
       voids: [],
@@ -84,25 +87,24 @@ export class Judge {
   }
 
   /** The module has given a message out; it may be lost on its way. */
-  noteSent(deviceId: string, { properties, body, contentEncoding }: WireMessage): void {
-    const stream = this.#streams.get(`${deviceId}/${properties.batchId}`);
-    if (stream === undefined || properties.isLate === undefined || body.length === 0) return;
-    const index = properties.index === 'sequence' ? 'sequence' : 'time';
-    const readings = decodeBody(body, {
-      schema: properties.schema ?? 'columns/1',
-      index,
-      contentEncoding,
-    } as never);
-    for (const reading of readings) if (reading.tag === 'value') stream.sentLate.add(numberOf(reading));
+  noteSent(deviceId: string, message: WireMessage): void {
+    const stream = this.#streams.get(`${deviceId}/${message.properties.batchId}`);
+    if (stream === undefined) return;
+    const parsed = parsedOf(message);
+    if (parsed.kind === 'late-void') stream.lostLate = true;
+    else if (parsed.kind === 'void') {
+      if (parsed.reason === 'evicted') stream.calledEvicted.push(parsed.window);
+    } else if (parsed.kind === 'late' || isOfEviction(stream))
+      for (const reading of readingsOf(parsed, message))
+        if (reading.tag === 'value') {
+          stream.sent.add(numberOf(reading));
+          if (parsed.kind === 'late') stream.sentLate.add(numberOf(reading));
+        }
   }
 
   /** The hub has a message. */
   hear({ deviceId, message }: HubEvent): void {
-    const parsed = parseMessage(message.properties, {
-      messageId: message.messageId,
-      contentType: 'application/json',
-      contentEncoding: message.contentEncoding,
-    });
+    const parsed = parsedOf(message);
     const name = `${deviceId}/${parsed.batchId}`;
     const stream = this.#streams.get(name);
     const rule = this.#rules.get(name);
@@ -123,6 +125,7 @@ export class Judge {
     if (parsed.kind === 'void') {
       this.voids += 1;
       stream.voids.push(parsed.window);
+      if (parsed.reason === 'no-history') stream.calledUnhad.push(parsed.window);
       const faults = faultsOf(stream, parsed.window, parsed.reason, this.#time);
       for (const fault of faults)
         this.find(
@@ -132,11 +135,7 @@ export class Judge {
         );
       return;
     }
-    const readings = decodeBody(message.body, {
-      schema: parsed.schema ?? 'columns/1',
-      index: parsed.index,
-      contentEncoding: parsed.contentEncoding,
-    } as never);
+    const readings = readingsOf(parsed, message);
     this.readings += readings.length;
     for (const some of byPosition(readings)) this.#hearPosition(name, stream, some);
     if (parsed.kind === 'late') return;
@@ -149,11 +148,7 @@ export class Judge {
 
   #hearRule(rule: RuleJudge, parsed: ParsedMessage, message: WireMessage): void {
     if (parsed.kind !== 'batch' && parsed.kind !== 'late') return;
-    const readings = decodeBody(message.body, {
-      schema: parsed.schema ?? 'columns/1',
-      index: parsed.index,
-      contentEncoding: parsed.contentEncoding,
-    } as never);
+    const readings = readingsOf(parsed, message);
     rule.hear(parsed.window, parsed.kind === 'late', readings);
   }
 
@@ -297,6 +292,12 @@ export class Judge {
     const stream = this.#streams.get(name)!;
     this.#closePromises(name, stream, account);
     const { equipment, delivered } = stream;
+    // While a configuration is on trial, or none is known, nobody knows that equipment has no history.
+    if (isOfEviction(stream) && this.#hub.device(stream.gateway.deviceId).version === 1) {
+      const hidden = evictedInSilence(stream);
+      if (hidden !== undefined)
+        this.find('false-void', name, `sample ${hidden} was removed unsent, and is called no-history`);
+    }
     if (equipment.plan.stamping !== 'own') {
       this.#closeOwn(name, stream, account);
       return;

@@ -3,12 +3,13 @@ import type { Gateway } from './gateway.ts';
 
 /**
  * In flight: messages, actions of the one target there is, and the bytes of all; the log and the values of a spool. An action whose
- * time is over is still in flight until the time limit of what is sent, while the next ones go out.
+ * time is over is still in flight until the time limit of what is sent, while the next ones go out. The log holds the windows that are
+ * open: 21 s of ten sources, where the twin asks for that.
  */
-const bounds = { messages: 64, actions: 4, bytes: 8 * 1024 * 1024, walBytes: 200_000, valueBytes: 400_000 };
-/** A checkpoint has so many bytes for each segment of the values, and so many segments of the log have one. */
+const bounds = { messages: 64, actions: 4, bytes: 8 * 1024 * 1024, walBytes: 400_000, valueBytes: 400_000 };
+/** A checkpoint has so many bytes for each segment of the values. With logs this small there are up to three a second. */
 const checkpointBytes = 20;
-const checkpoints = 16;
+const checkpoints = 64;
 
 /** Files of values that were removed may be back when the power is, until the first looks of the next process. */
 const returnedMs = 60_000;

@@ -50,6 +50,13 @@ export const plantedBeside: Readonly<Record<string, Planted>> = {
     needsEquipment: forgets,
     foundAs: ['false-void'],
   },
+  'evicted-in-silence': {
+    seams: { spool: (options) => ({ ...options, hasHistory: () => true }) },
+    needs: [cutOff(60_000, 300_000)],
+    needsEquipment: forgets,
+    needsUnsentMs: 60_000,
+    foundAs: ['false-void'],
+  },
   'paused-for-ever': {
     seams: {
       spool: (options) => ({

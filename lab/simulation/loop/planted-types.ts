@@ -12,6 +12,8 @@ export interface Planted {
   readonly needs?: readonly Fault[];
   /** What all equipment of such a world is, where few have it. */
   readonly needsEquipment?: Partial<EquipmentPlan>;
+  /** How long all spools of such a world keep what is not sent, where few give it up. */
+  readonly needsUnsentMs?: number;
 }
 
 export const unplugged = (at: number, forMs: number): Fault => ({

@@ -25,8 +25,11 @@ import { cutOff, type Planted, remembers, unplugged } from './planted-types.ts';
 import { noFault } from './seams.ts';
 
 /** What a world that looks for it is, beside what its seed says. */
-export function circumstancesOf({ seams, needs = [], needsEquipment = {} }: Planted) {
-  return { seams: { ...noFault, ...seams }, also: needs, equipment: needsEquipment };
+export function circumstancesOf({ seams, needs = [], needsEquipment = {}, needsUnsentMs }: Planted) {
+  return {
+    ...{ seams: { ...noFault, ...seams }, also: needs },
+    ...{ equipment: needsEquipment, unsentMs: needsUnsentMs },
+  };
 }
 
 const tellsLate: Partial<EquipmentPlan> = { ...remembers, late: { every: 3, byMs: 60_000 } };

@@ -150,9 +150,12 @@ export class RuleJudge {
         this.#find('no-verdict', `${time} is claimed by [${window.start}, ${window.end})`);
     const last = Math.max(...this.#verdicts.keys());
     const isTold = (time: number) => voids.some(({ start, end }) => start <= time && time < end);
+    // A store that was lost had the verdict, and nobody knows that the stream began before.
+    const begins = normalise([...covered, ...voids])[0]?.start ?? Number.NEGATIVE_INFINITY;
+    const isForgotten = (time: number) => time < begins && this.#hasLostStorage;
     for (const id of this.#actions.keys()) {
       const time = timeOf(id);
-      if (!this.#verdicts.has(time) && time <= last && !isTold(time))
+      if (!this.#verdicts.has(time) && time <= last && !isTold(time) && !isForgotten(time))
         this.#find('wild-action', `${id} is of no verdict`);
     }
     if (mayLose || this.#hasLostStorage) return;

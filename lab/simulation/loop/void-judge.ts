@@ -30,6 +30,26 @@ export function faultsOf(
   return faults;
 }
 
+/** What it promised may go unsent, and nobody can be asked for it again. */
+export function isOfEviction({ isTight, equipment: { plan } }: Followed): boolean {
+  return isTight && plan.memory === 0 && plan.stamping === 'own';
+}
+
+/** A sample that the spool had, gave to nobody, and called nothing; whoever asked was told that it never could be had. */
+export function evictedInSilence(stream: Followed): number | undefined {
+  const { equipment, gateway, sent, calledEvicted, calledUnhad, lostLate } = stream;
+  // Of late ones that are lost the numbers are told; their places are then asked for.
+  if (lostLate) return undefined;
+  const isHidden = (number: number) => {
+    const { index, at } = equipment.samples[number]!;
+    const isIn = ({ start, end }: Window) => start <= index && index < end;
+    return (
+      at > gateway.lostStorageAt && !sent.has(number) && calledUnhad.some(isIn) && !calledEvicted.some(isIn)
+    );
+  };
+  return [...equipment.promised].find(isHidden);
+}
+
 /** Where there is room for all that waits, only what has waited too long may go. */
 function isTooYoung(
   { equipment, gateway }: Followed,

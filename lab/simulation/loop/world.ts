@@ -34,6 +34,8 @@ export interface RunOptions {
   readonly isEarly?: boolean;
   /** What all equipment is, whatever the seed says. */
   readonly equipment?: Partial<EquipmentPlan> | undefined;
+  /** How long spools keep what is not sent, whatever the seed says. */
+  readonly unsentMs?: number | undefined;
   readonly seams?: Seams;
   /** Lines of the trace that are kept. */
   readonly keep?: number;
@@ -173,11 +175,11 @@ class World {
   }
 
   #makeSite(n: number, sources: number, seams: Seams): Site {
-    const { isPlain = false, equipment, log = silentLog } = this.#options;
+    const { isPlain = false, equipment, unsentMs, log = silentLog } = this.#options;
     const [random, more, newer] = [this.#random, this.#more, this.#newer];
     const draws = { random, more, newer, isPlain, isEarly: this.#isEarly };
     const parts = { hub: this.#hub, time: this.#time, trace: this.#trace, seams, log };
-    const site = drawSite({ deviceId: `gateway-${n}`, sources, equipment }, draws, parts);
+    const site = drawSite({ deviceId: `gateway-${n}`, sources, equipment, unsentMs }, draws, parts);
     for (const each of site.equipment) this.#judge.follow(site.gateway, each, site.isTight);
     return site;
   }
