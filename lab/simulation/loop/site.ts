@@ -106,7 +106,7 @@ export function healSite(site: Site, hub: Hub): void {
   link.latencyMs = 20;
   gateway.mendDisk();
   const device = hub.device(gateway.deviceId);
-  hub.desire(gateway.deviceId, { sources: sourcesOf(equipment) });
+  if (device.version > 1) hub.desire(gateway.deviceId, { sources: sourcesOf(equipment) });
   device.trouble = undefined;
   if (device.refusedSince !== undefined) hub.desire(gateway.deviceId, putRight);
   for (const each of equipment) {
