@@ -239,4 +239,21 @@ export const foundSeeds: readonly FoundSeed[] = [
     faults: [{ kind: 'key-loss', at: 36_471, gateway: 0, forMs: 9221, isKilled: true }],
     why: 'a store that lost its keys held a verdict whose action had been sent, and the stream begins behind it',
   },
+  {
+    seed: 67_000_833,
+    faults: [
+      { kind: 'narrow', at: 63_067, gateway: 0, forMs: 431_058 },
+      { kind: 'equipment-clock', at: 494_342, gateway: 0, source: 0, stepMs: 172_290, forMs: 15_320 },
+    ],
+    why: 'a clock that leapt ahead had stamped what is claimed once its time has come',
+  },
+  {
+    seed: 67_001_104,
+    faults: [
+      { kind: 'narrow', at: 111_561, gateway: 1, forMs: 426_343 },
+      { kind: 'key-loss', at: 155_027, gateway: 1, forMs: 9477, isKilled: false },
+      { kind: 'upgrade', at: 522_429, gateway: 1, forMs: 45_580, isKilled: true, choice: 440 },
+    ],
+    why: 'a configuration that was lost with the keys, and before any other came the twin was refused',
+  },
 ];

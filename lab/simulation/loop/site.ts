@@ -122,6 +122,7 @@ export function troublesOf(
   { gateway, link, edgeHub, equipment, isAstray, isRefit }: Site,
   hub: Hub,
 ): readonly string[] {
+  const isRefused = hub.device(gateway.deviceId).refusedSince !== undefined;
   const troubles = {
     process: !gateway.isRunning || !gateway.isPowered || gateway.upMs < 60_000,
     disk: gateway.isDiskRefusing,
@@ -131,11 +132,10 @@ export function troublesOf(
     equipment: equipment.some((each) => !each.answers || Object.keys(each.habit).length > 0),
     clock: gateway.wall.offsetMs !== 0,
     twin: isAstray,
-    // With its store the module lost its last good configuration.
-    // Of a twin that is refused nothing takes effect.
-    refit: isRefit && hub.device(gateway.deviceId).refusedSince !== undefined,
-    configuration:
-      (hub.device(gateway.deviceId).refusedSince ?? Number.POSITIVE_INFINITY) < gateway.lostStorageAt,
+    // Of a twin that is refused nothing takes effect. With its store the module lost its last good configuration, and it
+    // may have read no other before the one that is refused.
+    refit: isRefused && isRefit,
+    configuration: isRefused && gateway.lostStorageAt > Number.NEGATIVE_INFINITY,
     hub: hub.loses > 0 || hub.delays.count > 0,
   };
   return Object.entries(troubles).flatMap(([name, holds]) => (holds ? [name] : []));
