@@ -270,10 +270,9 @@ describe('answering', () => {
     expect(disk.queued).toMatchObject([{ window: window(0, 100), void: 'no-history', requestId: 'r1' }]);
   });
 
-  test('what the gateway removed unsent stays evicted, also for who asks because the declaration never arrived', async () => {
+  test('what the gateway removed unsent is evicted, whether that was declared or not', async () => {
     const disk = new FakeDisk();
-    disk.stream('press');
-    disk.keep('press', window(20, 50), [], 'archived', 'evicted');
+    disk.streams.set('press', { batchId: 'press', index: 'time', evicted: [window(20, 50)] });
     const { jobs, clock } = await bench({ disk, sources: () => 'no-history' });
     await jobs.request(request(0, 100));
     expect((await finished(jobs, clock))?.voids).toEqual([

@@ -1,4 +1,5 @@
 // The port from backfill jobs to the spool: durable jobs, the archive, and the backfill lane.
+import type { Coverage } from '../../wire/coverage.ts';
 import type { LateNumber, LateNumbers } from '../../wire/late.ts';
 import type { LateVoid, MiniBatch, VoidDeclaration, VoidReason } from '../../wire/mini-batch.ts';
 import type { IndexKind, Window } from '../../wire/window.ts';
@@ -64,6 +65,8 @@ export interface StreamFacts {
   readonly open?: Window;
   /** The last late number that was given out. */
   readonly late?: LateNumber | undefined;
+  /** What was removed unsent, whether it was declared or not. */
+  readonly evicted?: Coverage;
 }
 
 export interface BackfillStore {

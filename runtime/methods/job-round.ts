@@ -6,8 +6,7 @@
 // the store by then. Then the archive is looked through, and what it holds counts as answered. So what is left below the
 // frontier is in no window, and in none to come; what lies beyond is later.
 import type { Clock } from '../../kernel/clock.ts';
-import { type Coverage, intersection, normalise, subtract } from '../../wire/coverage.ts';
-import type { Window } from '../../wire/window.ts';
+import { type Coverage, intersection, subtract } from '../../wire/coverage.ts';
 import type { SourceHistory } from '../sources/source.ts';
 import { archivePass } from './archive-pass.ts';
 import type { Frontier, HistoryAnswer } from './backfill-jobs-api.ts';
@@ -17,7 +16,6 @@ import { historyPass } from './history-pass.ts';
 import { type JobChange, remainingOf, settledOf, type VoidRange } from './job-ranges.ts';
 import { latePass } from './late-pass.ts';
 import type { Permit } from './semaphore.ts';
-import { storedIn } from './stored-in.ts';
 
 export interface RoundOptions {
   readonly store: Pick<BackfillStore, 'find' | 'findLate' | 'stream'>;
@@ -118,23 +116,15 @@ async function answerFromHistory(
 }
 
 /**
- * Declares `pieces` lost, after archive and history were asked. What the gateway removed unsent it has declared so: that stays
- * the reason, also where the declaration never arrived.
+ * Declares `pieces` lost, after archive and history were asked. What the gateway removed unsent stays evicted: where that was declared
+ * and never arrived, and where nobody knew then that the equipment has no history.
  */
 async function declareVoid(pieces: Coverage, options: RoundOptions): Promise<void> {
   const { batchId, index } = options.job();
-  const evicted = intersection(pieces, await evictedIn(pieces, options));
+  const evicted = intersection(pieces, options.store.stream(batchId)?.evicted ?? []);
   const voids: readonly VoidRange[] = [
     ...evicted.map((window) => ({ window, reason: 'evicted' as const })),
     ...subtract(pieces, evicted).map((window) => ({ window, reason: 'no-history' as const })),
   ];
   await options.save({ voids }, { voids: voids.map((each) => ({ batchId, index, ...each })) });
-}
-
-async function evictedIn(pieces: Coverage, { store, job, limits }: RoundOptions): Promise<Coverage> {
-  const evicted: Window[] = [];
-  for (const piece of pieces)
-    for await (const { window, void: reason } of storedIn(job().batchId, piece, store, limits.archivePage))
-      if (reason === 'evicted') evicted.push(window);
-  return normalise(evicted);
 }

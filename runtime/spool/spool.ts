@@ -206,7 +206,9 @@ class DurableSpool implements Spool {
     const stream = this.#parts?.streams.durable(batchId);
     if (stream === undefined) return undefined;
     const { index, open, late } = stream;
-    return { batchId, index, late, ...(open === undefined ? {} : { open }) };
+    // Known before the write that removes it ends: until then it is found here.
+    const evicted = this.#parts?.streams.get(batchId)?.evicted;
+    return { batchId, index, late, ...(open && { open }), ...(evicted && { evicted }) };
   }
 
   floorOf(batchId: string): number | undefined {

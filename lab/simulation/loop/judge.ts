@@ -294,8 +294,7 @@ export class Judge {
     const stream = this.#streams.get(name)!;
     this.#closePromises(name, stream, account);
     const { equipment, delivered } = stream;
-    // While a configuration is on trial, or none is known, nobody knows that equipment has no history.
-    if (isOfEviction(stream) && this.#hub.device(stream.gateway.deviceId).version === 1) {
+    if (isOfEviction(stream)) {
       const hidden = evictedInSilence(stream);
       if (hidden !== undefined)
         this.find('false-void', name, `sample ${hidden} was removed unsent, and is called no-history`);

@@ -51,7 +51,16 @@ export const plantedBeside: Readonly<Record<string, Planted>> = {
     foundAs: ['false-void'],
   },
   'evicted-in-silence': {
-    seams: { spool: (options) => ({ ...options, hasHistory: () => true }) },
+    seams: {
+      spool: (options) => ({ ...options, hasHistory: () => true }),
+      opened: (spool) =>
+        withMembers(spool, {
+          stream(batchId: string) {
+            const stream = spool.stream(batchId);
+            return stream && { ...stream, evicted: [] };
+          },
+        }),
+    },
     needs: [cutOff(60_000, 300_000)],
     needsEquipment: forgets,
     needsUnsentMs: 60_000,

@@ -1,6 +1,7 @@
 // The streams that this spool has or ever had. Their number is small and bounded; all are in memory.
 import { HoldfastError } from '../../../kernel/errors.ts';
 import type { Random } from '../../../kernel/random.ts';
+import { type Coverage, union } from '../../../wire/coverage.ts';
 import type { LateNumber } from '../../../wire/late.ts';
 import type { IndexKind, Window } from '../../../wire/window.ts';
 import type { Continuity } from '../../windows/window-store.ts';
@@ -43,6 +44,8 @@ export interface StreamRecord {
    * forgotten, another count begins, so that no number ever names two windows.
    */
   readonly late?: LateNumber | undefined;
+  /** What was removed unsent, at most `maxEvicted` ranges, of which the oldest went: nobody is told another reason for it. */
+  readonly evicted?: Coverage;
   /** Number of the spool's start that moved the floor last. */
   readonly reachedIn?: number;
   /** Absent in a record: `proven`. It is kept, since nothing may have been claimed between two starts. */
@@ -72,6 +75,8 @@ interface StreamName {
 type OnDamage = (key: Uint8Array, value: Uint8Array, error: HoldfastError) => void;
 
 export const maxStreams = 10_000;
+/** What touches is one range; holes of the equipment divide them. */
+const maxEvicted = 64;
 /** Lower values of a clock are no times of day. UTC epoch ms. */
 export const earliestTime = Date.UTC(2020, 0, 1);
 const noJournal = { from: 0, to: 0 };
@@ -211,6 +216,11 @@ export class StreamTable {
     const sizeClass = sizeClassOf(window);
     if (stream.classes.includes(sizeClass)) return stream;
     return this.update(stream, { classes: [...stream.classes, sizeClass].sort((a, b) => a - b) });
+  }
+
+  /** The stream with `ranges` among what was removed unsent. */
+  withEvicted(stream: Stream, ranges: Coverage): Stream {
+    return this.update(stream, { evicted: union(stream.evicted ?? [], ranges).slice(-maxEvicted) });
   }
 
   /** The number of the stream's next late window; `update` the stream with it once that is encoded. */

@@ -1,7 +1,7 @@
 // Removes messages that were never sent: too old, or beyond the space that there is. They are declared void in the same
-// write, unless their source can be asked again.
+// write, unless their source can be asked again; their stream remembers them in either case, for who asks later.
 import { codeOf } from '../../../kernel/errors.ts';
-import { normalise } from '../../../wire/coverage.ts';
+import { type Coverage, normalise } from '../../../wire/coverage.ts';
 import { type LateNumbers, lateNumbers, parseLateNumber } from '../../../wire/late.ts';
 import type { Window } from '../../../wire/window.ts';
 import type { LaneName } from '../../uplink/lanes.ts';
@@ -96,9 +96,10 @@ export class Eviction {
     const writer = this.#options.writer();
     for (const [number, lost] of byStream(windows)) {
       const stream = streams.byNumber(number);
-      if (stream === undefined || hasHistory(stream.batchId)) continue;
-      for (const window of lost) declareVoid(writer, stream, window);
-      writer.add(...streams.recordOps(streams.get(stream.batchId) ?? stream));
+      if (stream === undefined) continue;
+      if (!hasHistory(stream.batchId)) for (const window of lost) declareVoid(writer, stream, window);
+      // Should this fail, what is still here is found here first.
+      writer.add(...streams.recordOps(streams.withEvicted(streams.get(stream.batchId) ?? stream, lost)));
     }
     // Late readings are in no history request: they lie in windows that were claimed without them.
     for (const { stream: number, late } of lateRuns([...lateOf(windows), ...declared])) {
@@ -181,7 +182,7 @@ function declareVoid(writer: WindowWriter, stream: Stream, window: Window): void
 }
 
 /** Ranges by stream: windows that touch become one, so that a long backlog does not become a long list of voids. */
-function byStream(windows: readonly StoredWindowAt[]): ReadonlyMap<number, readonly Window[]> {
+function byStream(windows: readonly StoredWindowAt[]): ReadonlyMap<number, Coverage> {
   const ranges = new Map<number, Window[]>();
   for (const { stream, window, late } of windows)
     if (late === undefined && hasWindow(window)) ranges.set(stream, [...(ranges.get(stream) ?? []), window]);

@@ -261,6 +261,20 @@ describe('windows that were never sent', () => {
     await spool.commitWindows([change('b', [closed('b', window(0, 5))])]);
     await clock.advance(3000);
     expect(idsOf(await takeAll(spool, 'live'))).toEqual(['b;0-5;v']);
+    // Should it turn out that it cannot, nobody is told another reason.
+    expect(spool.stream('a')).toMatchObject({ evicted: [window(0, 10)] });
+  });
+
+  it('are remembered by their stream, over starts: what touches as one range, and of many the newest', async () => {
+    const { spool, clock, store } = await open({ unsentMs: 1000 }, { hasHistory: () => true });
+    const holes = Array.from({ length: 70 }, (_, n) => n * 30);
+    await write(spool, ...holes.flatMap((at) => [at, at + 10]));
+    await clock.advance(3000);
+    const newest = holes.slice(-64).map((at) => window(at, at + 20));
+    expect(spool.stream('a')?.evicted).toEqual(newest);
+    await spool.close();
+    const { spool: next } = await openTestSpool(store.restarted(), { clock });
+    expect(next.stream('a')?.evicted).toEqual(newest);
   });
 
   it('stay while they are being sent', async () => {
