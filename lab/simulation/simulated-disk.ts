@@ -51,6 +51,9 @@ export class EngineDisk implements SimulatedDisk {
   /** Bits of it have turned: damage that is found is no false alarm. */
   #isDamaged = false;
 
+  /** What turned out damaged when it was opened last. */
+  problem: string | undefined;
+
   constructor(
     random: Random,
     limits: Partial<EngineLimits>,
@@ -75,6 +78,7 @@ export class EngineDisk implements SimulatedDisk {
       limits: this.#limits,
     });
     if (problem !== undefined && !this.#isDamaged) throw new Error(`false alarm: ${problem}`);
+    this.problem = problem;
     return store;
   }
 

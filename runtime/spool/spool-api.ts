@@ -70,6 +70,8 @@ export interface SpoolOptions {
   readonly signal?: AbortSignal;
   /** Instead of LevelDB in `folder`: tests and the simulation. */
   readonly store?: () => Promise<Store>;
+  /** What turned out damaged when `store` opened it. */
+  readonly storeDamage?: () => string | undefined;
 }
 
 export interface RepairStats extends Repair {

@@ -90,6 +90,8 @@ export class Equipment {
   isOff = false;
   /** Ms that its own clock is ahead. */
   #aheadMs = 0;
+  /** Its clock was ahead at some time. */
+  hasLeapt = false;
   /** No place of its own below this is used again: what its clock says after it was put back is not recorded. */
   #reached = Number.NEGATIVE_INFINITY;
   /** In the order in which they are told. */
@@ -138,6 +140,7 @@ export class Equipment {
   setClock(aheadMs: number): void {
     this.#reached = Math.max(this.#reached, this.now);
     this.#aheadMs = aheadMs;
+    this.hasLeapt ||= aheadMs > 0;
   }
 
   /** What its own clock says. */

@@ -256,4 +256,17 @@ export const foundSeeds: readonly FoundSeed[] = [
     ],
     why: 'a configuration that was lost with the keys, and before any other came the twin was refused',
   },
+  {
+    seed: 69_007_028,
+    faults: [{ kind: 'bit-flips', at: 34_796, gateway: 0, forMs: 16_393, count: 5 }],
+    why: 'the module was not told of the damage that its store had found, and trusted heads of lanes that were no longer true',
+  },
+  {
+    seed: 69_007_253,
+    faults: [
+      { kind: 'narrow', at: 136_196, gateway: 1, forMs: 428_710 },
+      { kind: 'equipment-clock', at: 460_211, gateway: 1, source: 0, stepMs: 65_078, forMs: 38_158 },
+    ],
+    why: 'what came late behind a clock that leapt waited in the backlog, and the window that claims it went before',
+  },
 ];

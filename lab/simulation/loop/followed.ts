@@ -20,6 +20,8 @@ export interface Followed {
   lostLate: boolean;
   /** Parts that have come, by window and set. */
   readonly parts: Map<string, { readonly came: Map<number, readonly Reading[]>; readonly n: number }>;
+  /** Samples that a window claimed without them, and that are to come as late ones. */
+  readonly owed: { readonly window: Window; readonly number: number }[];
   claimed: Window[];
   voids: Window[];
   /** How far windows that are no answers reach. */

@@ -23,6 +23,7 @@ import { EquipmentSource } from './equipment-source.ts';
 import type { GatewayOptions } from './gateway-options.ts';
 import { HubClient } from './hub-client.ts';
 import { KeyRing } from './key-ring.ts';
+import { type Life, ofLife } from './life.ts';
 import { StoreWatch } from './store-watch.ts';
 import { type Noted, watchedSpool, withMaxBytes } from './watched-spool.ts';
 import { ProcessClock, type WallClock } from './world-time.ts';
@@ -31,13 +32,6 @@ const openAgainMs = 1000;
 
 /** What was sent keeps so much of the room. */
 export const archiveBytesOf = (roomBytes: number) => roomBytes / 4;
-
-interface Life {
-  readonly clock: ProcessClock;
-  readonly abort: AbortController;
-  module: ComposedModule | undefined;
-  isOver: boolean;
-}
 
 export class Gateway {
   readonly wall: WallClock = { offsetMs: 0 };
@@ -64,6 +58,8 @@ export class Gateway {
   #isDowngraded = false;
   readonly #noted: Noted = { fromHistory: new Set(), outcomes: new Set() };
   readonly #watch: StoreWatch;
+  /** What this process found damaged of its store. */
+  #damage: string | undefined;
 
   constructor(options: GatewayOptions) {
     this.#options = options;
@@ -308,6 +304,7 @@ export class Gateway {
                   folder: '/simulated',
                   random,
                   store: () => this.#open(disk, life, codec),
+                  storeDamage: () => this.#damage,
                   freeBytes: async () => 2 ** 34,
                   ...((spoolBytes ?? unsentMs) !== undefined && { retention }),
                   ...(messageBytes !== undefined && { encode: withMaxBytes(of.encode, messageBytes) }),
@@ -363,10 +360,12 @@ export class Gateway {
 
   /** A store whose keys are lost is set aside, or one that turns out damaged. */
   async #ownStore(disk: EngineDisk, life: Life, codec: RecordCodec): Promise<Store> {
+    this.#damage = undefined;
     let store = await disk.open().catch((error) => {
       if (!disk.isDamaged || isDiskTrouble(error)) throw error;
       return this.#begunAnew(String(error));
     });
+    this.#damage ??= disk.problem;
     const missing = await missingKeys(store, codec);
     if (missing.length > 0) store = await this.#begunAnew(`no key ${missing.join(', ')}`);
     await noteKey(store, codec);
@@ -376,21 +375,11 @@ export class Gateway {
 
   /** What cannot be read is set aside whole, though a salvage would find some of it. */
   #begunAnew(why: string): Promise<Store> {
+    this.#damage = why;
     this.#options.trace.note(this.deviceId, `begins a new store: ${why}`);
     this.lostStorageAt = this.#options.time.elapsed;
     this.#watch.forget();
     this.#replaceDisk(new EngineDisk(this.#random, limitsFor(this.#options.seed)));
     return this.#disk.open();
   }
-}
-
-/** A process that is dead hears nothing. */
-function ofLife<Events extends object>(events: Events, life: Life): Events {
-  return new Proxy(events, {
-    get(target, name) {
-      const member = Reflect.get(target, name);
-      if (typeof member !== 'function') return member;
-      return (...args: unknown[]) => (life.isOver ? new Promise(() => {}) : member.apply(target, args));
-    },
-  });
 }

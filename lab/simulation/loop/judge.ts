@@ -5,13 +5,13 @@ import type { WireMessage } from '../../../wire/mini-batch.ts';
 import type { ParsedMessage } from '../../../wire/parse-message.ts';
 import type { Reading } from '../../../wire/reading.ts';
 import type { Window } from '../../../wire/window.ts';
-import type { Equipment, Sample } from './equipment.ts';
+import type { Equipment } from './equipment.ts';
 import { type Followed, mayLose } from './followed.ts';
 import type { Gateway } from './gateway.ts';
 import type { Hub, HubEvent } from './hub.ts';
 import { tooLarge } from './load-judge.ts';
 import { parsedOf, readingsOf } from './read-message.ts';
-import { byPosition, faultOf, numberOf } from './reading-judge.ts';
+import { byPosition, faultOf, numberOf, toHold } from './reading-judge.ts';
 import { type BackfillPayload, RequestJudge, readWithinMs } from './request-judge.ts';
 import { RuleJudge } from './rule-judge.ts';
 import { hasRule, ruleNameOf } from './simulated-rule.ts';
@@ -57,6 +57,7 @@ export class Judge {
       calledEvicted: [],
       calledUnhad: [],
       lostLate: false,
+      owed: [],
       parts: new Map(),
       claimed: [],
       voids: [],
@@ -205,34 +206,21 @@ export class Judge {
     // Behind a clock that leapt ahead what comes is late until the claims are there, too.
     const cameLate = (number: number) =>
       equipment.plan.late !== undefined && (stream.delivered.has(number) || stream.sentLate.has(number));
-    const lacks = this.#shownIn(stream, window, values).filter(
+    const lacks = toHold(stream, window, values).filter(
       ({ number }) => !holds.has(number) && !cameLate(number),
     );
     if (lacks.length === 0) return;
+    // Live data overtakes it: what is late may wait in the backlog yet.
+    if (equipment.plan.late !== undefined && equipment.hasLeapt) {
+      stream.owed.push(...lacks.map((sample) => ({ window, number: sample.number })));
+      return;
+    }
     const { number, index } = lacks[0]!;
     this.find(
       'false-coverage',
       name,
       `[${window.start}, ${window.end}) lacks ${lacks.length}, first sample ${number} at ${index}`,
     );
-  }
-
-  /** What a window has to hold. Of what the gateway stamps: whatever was shown between two that it holds. */
-  #shownIn(
-    { equipment, gateway }: Followed,
-    window: Window,
-    readings: readonly Reading[],
-  ): readonly Sample[] {
-    const { name, late, stamping } = equipment.plan;
-    if (stamping === 'own') {
-      const shown = equipment.shown(window);
-      // What is told late comes behind its window, unless that was read from the memory.
-      if (late === undefined || gateway.isFromHistory(name, window)) return shown;
-      return shown.filter(({ lateMs }) => lateMs === 0);
-    }
-    if (readings.length === 0) return [];
-    const numbers = readings.map(numberOf);
-    return equipment.samples.slice(Math.min(...numbers), Math.max(...numbers) + 1);
   }
 
   /** Somebody calls a method. `upMs`: for how long there have been detectors. */
@@ -293,6 +281,7 @@ export class Judge {
   close(name: string, account: StreamAccount): void {
     const stream = this.#streams.get(name)!;
     this.#closePromises(name, stream, account);
+    this.#closeOwed(name, stream);
     const { equipment, delivered } = stream;
     if (isOfEviction(stream)) {
       const hidden = evictedInSilence(stream);
@@ -326,6 +315,16 @@ export class Judge {
       .filter(({ number, lateMs }) => lateMs === 0 && !delivered.has(number));
     if (lost.length > 0)
       this.find('lost', name, `sample ${lost[0]!.number} at ${lost[0]!.index} is neither here nor void`);
+  }
+
+  #closeOwed(name: string, { owed, delivered, sentLate }: Followed): void {
+    const never = owed.find(({ number }) => !delivered.has(number) && !sentLate.has(number));
+    if (never !== undefined)
+      this.find(
+        'false-coverage',
+        name,
+        `[${never.window.start}, ...) lacks ${never.number}, which never came`,
+      );
   }
 
   #closePromises(name: string, stream: Followed, { covered, voids }: StreamAccount): void {

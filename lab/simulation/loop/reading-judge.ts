@@ -1,7 +1,9 @@
 // Judges the readings of one position by the sample that they are of: each tag, value and quality, and that none is missing.
 import { isDeepStrictEqual } from 'node:util';
 import type { Quality, Reading } from '../../../wire/reading.ts';
+import type { Window } from '../../../wire/window.ts';
 import { type EquipmentPlan, readingsOf, type Sample } from './equipment.ts';
+import type { Followed } from './followed.ts';
 
 /** Readings in index order, those of one position together. */
 export function byPosition(readings: readonly Reading[]): readonly (readonly Reading[])[] {
@@ -32,4 +34,22 @@ export function faultOf(
 
 function isQuality(came: Quality, told: Quality, mayBeMarked: boolean): boolean {
   return came === told || (mayBeMarked && told === 'good' && came === 'uncertain:clock');
+}
+
+/** What a window has to hold. Of what the gateway stamps: whatever was shown between two that it holds. */
+export function toHold(
+  { equipment, gateway }: Followed,
+  window: Window,
+  readings: readonly Reading[],
+): readonly Sample[] {
+  const { name, late, stamping } = equipment.plan;
+  if (stamping === 'own') {
+    const shown = equipment.shown(window);
+    // What is told late comes behind its window, unless that was read from the memory.
+    if (late === undefined || gateway.isFromHistory(name, window)) return shown;
+    return shown.filter(({ lateMs }) => lateMs === 0);
+  }
+  if (readings.length === 0) return [];
+  const numbers = readings.map(numberOf);
+  return equipment.samples.slice(Math.min(...numbers), Math.max(...numbers) + 1);
 }

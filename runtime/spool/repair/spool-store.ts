@@ -22,6 +22,7 @@ export interface SpoolStoreOptions {
   readonly owners?: readonly string[];
   /** Instead of a folder. */
   readonly store?: () => Promise<Store>;
+  readonly storeDamage?: () => string | undefined;
 }
 
 export interface SpoolStore {
@@ -44,8 +45,10 @@ export async function openSpoolStore(
   if (options.store !== undefined) {
     const store = await options.store();
     await noteKey(store, codec);
+    const reason = options.storeDamage?.();
     const nothing = { reportDamage: () => {}, isRepairable: false, stop: () => {} };
-    return { store, space: diskSpace(undefined, options.folder, options.freeBytes), ...nothing };
+    const space = diskSpace(undefined, options.folder, options.freeBytes);
+    return { store, space, ...nothing, ...(reason !== undefined && { repair: { reason } }) };
   }
   const { folder: path, clock, log, signal, random = systemRandom } = options;
   const abort = signal === undefined ? {} : { signal };
