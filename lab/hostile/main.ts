@@ -1,6 +1,7 @@
 // The hostile run as a command: sets each adapter against equipment that misbehaves, with a judge that knows the ground
 // truth. Exit code 1 where anything was claimed wrongly.
 import { Command, InvalidArgumentError, Option } from 'commander';
+import { positiveWhole } from '../plant/process-frame.ts';
 import { type AdapterName, adapterNames, adapters } from './adapters.ts';
 import { runEpisode } from './episode.ts';
 import { addCounts, countFaults, faultKinds } from './judge/verdict.ts';
@@ -14,7 +15,7 @@ const whole = (text: string): number => {
 
 const options = new Command('hostile')
   .description('Sets each adapter against equipment that misbehaves, and judges what it claims.')
-  .option('--exchanges <n>', 'requests, messages or services for each adapter', whole, 2000)
+  .option('--exchanges <n>', 'requests, messages or services for each adapter', positiveWhole, 2000)
   .option('--seed <n>', 'the same seed runs the same', whole, 1)
   .addOption(new Option('--adapter <name>', 'only this one').choices(adapterNames))
   .option('--episode <seed>', 'only this episode, as a failure names it; with --adapter', whole)

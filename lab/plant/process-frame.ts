@@ -16,6 +16,13 @@ export function wholeNumber(text: string): number {
   return Number(text);
 }
 
+/** The same, and not 0: of nothing that ran nothing would be wrong. */
+export function positiveWhole(text: string): number {
+  const number = wholeNumber(text);
+  if (number === 0) throw new InvalidArgumentError('must be 1 or more.');
+  return number;
+}
+
 /** Exit code 1, and the error on standard error, where it does not start (its port is taken) or stop as it should. */
 export async function untilSignal(starting: Promise<Running>): Promise<void> {
   const running = await starting.catch((error: unknown) => {

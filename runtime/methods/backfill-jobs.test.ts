@@ -270,15 +270,47 @@ describe('answering', () => {
     expect(disk.queued).toMatchObject([{ window: window(0, 100), void: 'no-history', requestId: 'r1' }]);
   });
 
-  test('what the gateway removed unsent is evicted, whether that was declared or not', async () => {
+  test.each([
+    ['its configuration says', 'no-history' as const],
+    [
+      'the equipment says',
+      fakeHistory({
+        readings: [],
+        pageSize: 100,
+        unavailable: [{ window: window(0, 100), reason: 'no-history' }],
+      }),
+    ],
+  ])(
+    'what the gateway removed unsent is evicted, declared or not, where %s that there is no history',
+    async (_, source) => {
+      const disk = new FakeDisk();
+      disk.streams.set('press', { batchId: 'press', index: 'time', evicted: [window(20, 50)] });
+      disk.keep('press', window(60, 70), [], 'archived', 'evicted');
+      const { jobs, clock } = await bench({ disk, sources: () => source });
+      await jobs.request(request(0, 100));
+      expect((await finished(jobs, clock))?.voids).toEqual([
+        { window: window(0, 20), reason: 'no-history' },
+        { window: window(20, 50), reason: 'evicted' },
+        { window: window(50, 60), reason: 'no-history' },
+        { window: window(60, 70), reason: 'evicted' },
+        { window: window(70, 100), reason: 'no-history' },
+      ]);
+      expect(disk.queued.filter(({ void: reason }) => reason === 'evicted')).toHaveLength(2);
+    },
+  );
+
+  test('what the equipment has forgotten meanwhile is expired, although the gateway removed it', async () => {
     const disk = new FakeDisk();
     disk.streams.set('press', { batchId: 'press', index: 'time', evicted: [window(20, 50)] });
-    const { jobs, clock } = await bench({ disk, sources: () => 'no-history' });
+    const history = fakeHistory({
+      readings: [],
+      pageSize: 100,
+      unavailable: [{ window: window(0, 100), reason: 'history-expired' }],
+    });
+    const { jobs, clock } = await bench({ disk, sources: () => history });
     await jobs.request(request(0, 100));
     expect((await finished(jobs, clock))?.voids).toEqual([
-      { window: window(0, 20), reason: 'no-history' },
-      { window: window(20, 50), reason: 'evicted' },
-      { window: window(50, 100), reason: 'no-history' },
+      { window: window(0, 100), reason: 'history-expired' },
     ]);
   });
 

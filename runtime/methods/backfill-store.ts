@@ -65,7 +65,7 @@ export interface StreamFacts {
   readonly open?: Window;
   /** The last late number that was given out. */
   readonly late?: LateNumber | undefined;
-  /** What was removed unsent, whether it was declared or not. */
+  /** What was removed unsent and not declared void. */
   readonly evicted?: Coverage;
 }
 

@@ -6,7 +6,8 @@
 // the store by then. Then the archive is looked through, and what it holds counts as answered. So what is left below the
 // frontier is in no window, and in none to come; what lies beyond is later.
 import type { Clock } from '../../kernel/clock.ts';
-import { type Coverage, intersection, subtract } from '../../wire/coverage.ts';
+import { type Coverage, intersection, normalise, subtract, union } from '../../wire/coverage.ts';
+import type { Window } from '../../wire/window.ts';
 import type { SourceHistory } from '../sources/source.ts';
 import { archivePass } from './archive-pass.ts';
 import type { Frontier, HistoryAnswer } from './backfill-jobs-api.ts';
@@ -16,6 +17,7 @@ import { historyPass } from './history-pass.ts';
 import { type JobChange, remainingOf, settledOf, type VoidRange } from './job-ranges.ts';
 import { latePass } from './late-pass.ts';
 import type { Permit } from './semaphore.ts';
+import { storedIn } from './stored-in.ts';
 
 export interface RoundOptions {
   readonly store: Pick<BackfillStore, 'find' | 'findLate' | 'stream'>;
@@ -102,29 +104,49 @@ async function answerFromHistory(
       signal: options.signal,
       room: options.room,
       permit: options.permit,
-      save: (change, batches) =>
-        options.save(change, {
-          ...(batches.length > 0 ? { batches } : {}),
-          ...(change.voids
-            ? { voids: change.voids.map(({ window, reason }) => ({ batchId, index, window, reason })) }
-            : {}),
-        }),
+      save: async (change, batches) => {
+        const voids = change.voids && (await withTrueReasons(change.voids, options));
+        await options.save(voids ? { ...change, voids } : change, {
+          ...(batches.length > 0 && { batches }),
+          ...(voids && { voids: voids.map((each) => ({ batchId, index, ...each })) }),
+        });
+      },
     });
     if (pass === 'later') return 'later';
   }
   return 'complete';
 }
 
-/**
- * Declares `pieces` lost, after archive and history were asked. What the gateway removed unsent stays evicted: where that was declared
- * and never arrived, and where nobody knew then that the equipment has no history.
- */
+/** Declares `pieces` lost, after archive and history were asked. */
 async function declareVoid(pieces: Coverage, options: RoundOptions): Promise<void> {
   const { batchId, index } = options.job();
-  const evicted = intersection(pieces, options.store.stream(batchId)?.evicted ?? []);
-  const voids: readonly VoidRange[] = [
-    ...evicted.map((window) => ({ window, reason: 'evicted' as const })),
-    ...subtract(pieces, evicted).map((window) => ({ window, reason: 'no-history' as const })),
-  ];
+  const lost = pieces.map((window) => ({ window, reason: 'no-history' as const }));
+  const voids = await withTrueReasons(lost, options);
   await options.save({ voids }, { voids: voids.map((each) => ({ batchId, index, ...each })) });
+}
+
+/**
+ * Of what no equipment ever remembered, what the gateway removed unsent was evicted: where that was declared and never arrived, and
+ * where nobody knew then that there is no history.
+ */
+async function withTrueReasons(
+  voids: readonly VoidRange[],
+  options: RoundOptions,
+): Promise<readonly VoidRange[]> {
+  const unhad = normalise(voids.filter(({ reason }) => reason === 'no-history').map(({ window }) => window));
+  const evicted = intersection(unhad, await evictedIn(unhad, options));
+  return [
+    ...voids.filter(({ reason }) => reason !== 'no-history'),
+    ...evicted.map((window) => ({ window, reason: 'evicted' as const })),
+    ...subtract(unhad, evicted).map((window) => ({ window, reason: 'no-history' as const })),
+  ];
+}
+
+async function evictedIn(pieces: Coverage, { store, job, limits }: RoundOptions): Promise<Coverage> {
+  const { batchId } = job();
+  const evicted: Window[] = [];
+  for (const piece of pieces)
+    for await (const { window, void: reason } of storedIn(batchId, piece, store, limits.archivePage))
+      if (reason === 'evicted') evicted.push(window);
+  return union(normalise(evicted), store.stream(batchId)?.evicted ?? []);
 }

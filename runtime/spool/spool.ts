@@ -1,5 +1,6 @@
 import { codeOf, describeError, HoldfastError } from '../../kernel/errors.ts';
 import type { BodyOptions } from '../../wire/body.ts';
+import { normalise } from '../../wire/coverage.ts';
 import type { LateNumbers } from '../../wire/late.ts';
 import type { MiniBatch } from '../../wire/mini-batch.ts';
 import type { IndexKind, Window } from '../../wire/window.ts';
@@ -344,6 +345,8 @@ class DurableSpool implements Spool {
     for (const declared of output.lateVoids ?? []) {
       written.addLateVoid(streams.openOrCreate(declared.batchId, declared.index, now), declared, to);
     }
+    const settled = [...(output.batches ?? []), ...(output.voids ?? [])].map(({ window }) => window);
+    streams.settleEvicted(job.batchId, normalise(settled));
     written.add(...recordOpsOf(streams, job.batchId));
     return written;
   }

@@ -56,6 +56,19 @@ describe('a simulated world', () => {
     expect(hash(one!.stdout)).toBe(hash(other!.stdout));
   });
 
+  it.each([
+    [['--seeds', '0'], '1 or more'],
+    [['--sabotage', 'end-inclusive', '--coverage'], 'cannot be used with'],
+    [['--exhaustive', '--seeds', '3'], 'cannot be used with'],
+  ])(
+    'is not lived through where %j asks for nothing, or for what does not go together',
+    async (asked, why) => {
+      const main = join(import.meta.dirname, 'main.ts');
+      const run = promisify(execFile)(process.execPath, [main, ...asked]);
+      await expect(run).rejects.toMatchObject({ code: 1, stderr: expect.stringContaining(why) });
+    },
+  );
+
   it('is innocent with the real detectors on a real database, too', limit, async () => {
     const database = await openTestDatabase();
     expect((await runWorld({ seed: 5, database })).findings).toEqual([]);

@@ -2,7 +2,7 @@
 import { Command, Option } from 'commander';
 import type { Database } from '../../../cloud-lite/database/database.ts';
 import { emptyDatabase, openTestDatabase } from '../../../cloud-lite/testing/databases.ts';
-import { wholeNumber } from '../../plant/process-frame.ts';
+import { positiveWhole, wholeNumber } from '../../plant/process-frame.ts';
 import { runExhaustively } from '../exhaustive.ts';
 import { sumOf, tableOf } from './meetings.ts';
 import { circumstancesOf, planted } from './planted.ts';
@@ -12,19 +12,24 @@ import { type RunResult, runWorld } from './world.ts';
 const values = new Command('npm run sim --')
   .description('Lives through simulated worlds, and says what they are guilty of.')
   .option('--seed <n>', 'the first world', wholeNumber, 1)
-  .option('--seeds <n>', 'so many worlds, from that one on', wholeNumber, 1)
+  .option('--seeds <n>', 'so many worlds, from that one on', positiveWhole, 1)
   .option('--database', 'the real detectors on PGlite, instead of the model of one', false)
   .addOption(
     new Option(
       '--sabotage <name>',
-      'with a planted bug, or all of them: how many worlds it takes to find it',
-    ).choices(['all', ...Object.keys(planted)]),
+      'with a planted bug, or all of them: how many worlds it takes to find it, of 12 or --seeds',
+    )
+      .choices(['all', ...Object.keys(planted)])
+      .conflicts(['database', 'coverage', 'exhaustive', 'trace']),
   )
   .option('--trace <lines>', 'so many last lines of what happened', wholeNumber, 40)
-  .option(
-    '--exhaustive',
-    'one small workload of the spool alone, cut off at each operation, in each state of the disk',
-    false,
+  .addOption(
+    new Option(
+      '--exhaustive',
+      'one small workload of the spool alone, cut off at each operation, in each state of the disk',
+    )
+      .default(false)
+      .conflicts(['seed', 'seeds', 'database', 'coverage', 'trace']),
   )
   .option('--coverage', 'which fault met which state, as a table', false)
   .option('--json', 'one line of JSON', false)

@@ -1,7 +1,7 @@
 // The streams that this spool has or ever had. Their number is small and bounded; all are in memory.
 import { HoldfastError } from '../../../kernel/errors.ts';
 import type { Random } from '../../../kernel/random.ts';
-import { type Coverage, union } from '../../../wire/coverage.ts';
+import { type Coverage, subtract, union } from '../../../wire/coverage.ts';
 import type { LateNumber } from '../../../wire/late.ts';
 import type { IndexKind, Window } from '../../../wire/window.ts';
 import type { Continuity } from '../../windows/window-store.ts';
@@ -44,7 +44,7 @@ export interface StreamRecord {
    * forgotten, another count begins, so that no number ever names two windows.
    */
   readonly late?: LateNumber | undefined;
-  /** What was removed unsent, at most `maxEvicted` ranges, of which the oldest went: nobody is told another reason for it. */
+  /** What was removed unsent and not declared void, since its equipment could perhaps be asked again: at most `maxEvicted` ranges, the last ones. */
   readonly evicted?: Coverage;
   /** Number of the spool's start that moved the floor last. */
   readonly reachedIn?: number;
@@ -218,9 +218,18 @@ export class StreamTable {
     return this.update(stream, { classes: [...stream.classes, sizeClass].sort((a, b) => a - b) });
   }
 
-  /** The stream with `ranges` among what was removed unsent. */
+  /** The stream with `ranges` among what was removed unsent and not declared. */
   withEvicted(stream: Stream, ranges: Coverage): Stream {
     return this.update(stream, { evicted: union(stream.evicted ?? [], ranges).slice(-maxEvicted) });
+  }
+
+  /** `ranges` were answered or declared: what is stored of them says by now what became of them. */
+  settleEvicted(batchId: string, ranges: Coverage): void {
+    const stream = this.get(batchId);
+    if (stream?.evicted === undefined) return;
+    const { evicted, ...rest } = stream;
+    const left = subtract(evicted, ranges);
+    this.replace(left.length > 0 ? { ...rest, evicted: left } : rest);
   }
 
   /** The number of the stream's next late window; `update` the stream with it once that is encoded. */

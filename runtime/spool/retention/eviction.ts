@@ -1,5 +1,5 @@
 // Removes messages that were never sent: too old, or beyond the space that there is. They are declared void in the same
-// write, unless their source can be asked again; their stream remembers them in either case, for who asks later.
+// write, unless their source can be asked again: then their stream remembers them, for who asks and can have them from nobody.
 import { codeOf } from '../../../kernel/errors.ts';
 import { type Coverage, normalise } from '../../../wire/coverage.ts';
 import { type LateNumbers, lateNumbers, parseLateNumber } from '../../../wire/late.ts';
@@ -97,9 +97,10 @@ export class Eviction {
     for (const [number, lost] of byStream(windows)) {
       const stream = streams.byNumber(number);
       if (stream === undefined) continue;
-      if (!hasHistory(stream.batchId)) for (const window of lost) declareVoid(writer, stream, window);
-      // Should this fail, what is still here is found here first.
-      writer.add(...streams.recordOps(streams.withEvicted(streams.get(stream.batchId) ?? stream, lost)));
+      // Should the write fail, what is still here is found here first.
+      if (hasHistory(stream.batchId)) streams.withEvicted(stream, lost);
+      else for (const window of lost) declareVoid(writer, stream, window);
+      writer.add(...streams.recordOps(streams.get(stream.batchId) ?? stream));
     }
     // Late readings are in no history request: they lie in windows that were claimed without them.
     for (const { stream: number, late } of lateRuns([...lateOf(windows), ...declared])) {

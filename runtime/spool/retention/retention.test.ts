@@ -8,7 +8,16 @@ import type { Reading } from '../../../wire/reading.ts';
 import { openLevelStore } from '../engine/leveldb/level-store.ts';
 import { MemoryStore } from '../engine/testing/memory-store.ts';
 import type { Spool, SpoolOptions } from '../spool.ts';
-import { all, change, closed, idsOf, openTestSpool, takeAll, window } from '../testing/open-test-spool.ts';
+import {
+  all,
+  change,
+  closed,
+  idsOf,
+  openTestSpool,
+  readingsIn,
+  takeAll,
+  window,
+} from '../testing/open-test-spool.ts';
 import { defaultRetention } from './config.ts';
 import { decide, leastUnsentBytes, needsBackpressure } from './retention-policy.ts';
 
@@ -263,6 +272,23 @@ describe('windows that were never sent', () => {
     expect(idsOf(await takeAll(spool, 'live'))).toEqual(['b;0-5;v']);
     // Should it turn out that it cannot, nobody is told another reason.
     expect(spool.stream('a')).toMatchObject({ evicted: [window(0, 10)] });
+    // What is declared says so itself.
+    expect(spool.stream('b')).not.toHaveProperty('evicted');
+  });
+
+  it('are forgotten once they are answered or declared', async () => {
+    const { spool, clock } = await open({ unsentMs: 1000 }, { hasHistory: () => true });
+    await write(spool, 0, 20, 40);
+    await clock.advance(3000);
+    const stream = { batchId: 'a', index: 'sequence' } as const;
+    const times = { covered: [], voids: [], createdAt: 0, updatedAt: 0 };
+    const job = { ...stream, ...times, requestId: 'r1', range: window(0, 50), state: 'running' } as const;
+    const answer = { ...stream, window: window(0, 10), readings: readingsIn(window(0, 10)) };
+    const declared = { ...stream, window: window(20, 25), reason: 'no-history' } as const;
+    await spool.save(job, { batches: [answer], voids: [declared] });
+    expect(spool.stream('a')?.evicted).toEqual([window(25, 30), window(40, 50)]);
+    await spool.save(job, { voids: [{ ...declared, window: window(25, 50) }] });
+    expect(spool.stream('a')).not.toHaveProperty('evicted');
   });
 
   it('are remembered by their stream, over starts: what touches as one range, and of many the newest', async () => {
